@@ -1,0 +1,23 @@
+// Clock: what time it is. A parameter everywhere, so that tests and simulations decide.
+#pragma once
+
+#include <cstdint>
+
+namespace kb {
+
+// Thread-safe.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  // Milliseconds since 1970, as records and logs carry it. May jump.
+  virtual int64_t WallMs() const = 0;
+  // Nanoseconds since some fixed moment; never goes back. For time-outs, deadlines and durations.
+  virtual int64_t MonotonicNs() const = 0;
+};
+
+inline constexpr int64_t kNsPerMs = 1'000'000;
+
+// The machine's clocks. One for the process.
+Clock& SystemClock();
+
+}  // namespace kb
