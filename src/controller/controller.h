@@ -1,0 +1,159 @@
+// Controller: decides what goes into the metadata log, and knows what is in it.
+//
+//   request ─ decision over working() ─ records ─┬─ replayed onto working() at once: the next decision sees them
+//                                                └─ pending ─ TakeAppend() ─ [write + fdatasync elsewhere] ─ Commit()
+//                                                                                                │
+//                                      published() and the changes, for the reactors ────────────┘
+//
+// Two images: working() has everything decided; published() only what is on the disk. A response is given when everything
+// it depends on is committed: each decision says up to which offset (`answer_after`).
+//
+// At most one append is under way. What is decided meanwhile goes into one batch together, and into one fdatasync: a group
+// commit; so what a crash can tear is a single batch at the end of the log.
+//
+// Reactor-affine, does no I/O and never waits. When an append fails nobody knows what is on the disk: the process ends.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/log_sink.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "controller/broker_decisions.h"
+#include "controller/metadata_log.h"
+#include "controller/topic_decisions.h"
+#include "controller/topic_rules.h"
+#include "metadata/builder.h"
+#include "metadata/image.h"
+#include "metadata/snapshot.h"
+
+namespace kb::controller {
+
+template <typename Response>
+struct Decided {
+  Response response;
+  // Answer when this offset is committed (Commit returns it or more). kNoOffset: at once.
+  Offset answer_after = kNoOffset;
+};
+
+class Controller {
+ public:
+  struct Options {
+    NodeIdentity node;
+    std::string cluster_id;
+    int min_insync_replicas = 1;   // the node's configuration, for the bootstrap of a new cluster
+    uint64_t bytes_between_snapshots = 20ull << 20;
+  };
+
+  // rules, clock, random and log outlive this.
+  Controller(Options options, LoadedMetadata loaded, const TopicRules& rules, const Clock& clock, Random& random,
+             LogSink& log);
+
+  // --- Life of the node. Each makes records pending.
+
+  // Takes over in `epoch` (MetadataLog::Begin): LeaderChange, the bootstrap records where the log is fresh, the
+  // registrations of this node, unfenced, and the leadership of every partition that it may lead.
+  Status Start(LeaderEpoch epoch);
+
+  // Gives leadership up and fences this node, the way Apache Kafka stops. Nothing may be decided afterwards.
+  Status Stop();
+
+  // --- Requests. Each is decided now; kIo only after a failed replay, which is our own bug and ends the process.
+
+  Decided<message::CreateTopicsResponse> CreateTopics(const message::CreateTopicsRequest& request, int16_t version,
+                                                      Arena& arena);
+  Decided<message::DeleteTopicsResponse> DeleteTopics(const message::DeleteTopicsRequest& request, int16_t version,
+                                                      Arena& arena);
+  Decided<message::CreatePartitionsResponse> CreatePartitions(const message::CreatePartitionsRequest& request,
+                                                              int16_t version, Arena& arena);
+  Decided<ProducerIdBlock> AllocateProducerIds(BrokerId broker, BrokerEpoch broker_epoch);
+
+  // Any records that a decision elsewhere has made (configurations, quotas, ACLs). Returns what to wait for.
+  Offset Write(const metadata::RecordList& records);
+
+  // --- The way to the disk.
+
+  struct Append {
+    Offset base_offset;
+    Offset last_offset;
+    std::string batches;  // for MetadataLog::Append
+  };
+  // What is pending, as one append; nullopt when nothing is, or while an append is under way.
+  std::optional<Append> TakeAppend();
+  bool has_pending() const;
+
+  struct Committed {
+    Offset last_offset;                    // everything up to here is on the disk; answer who waited for it
+    metadata::ImagePtr old_image;
+    metadata::ImagePtr new_image;          // published() from now on
+    metadata::ImageChanges changes;        // from old to new
+  };
+  // The append that was taken is on the disk.
+  Committed Commit();
+
+  // --- Snapshots.
+
+  // An image to write as a snapshot now, or null: the log has grown by bytes_between_snapshots since the last. Asked
+  // after a Commit; answers once per growth.
+  metadata::ImagePtr TakeSnapshotDue();
+  const metadata::QuorumControl& quorum() const { return quorum_; }
+
+  // --- What is known.
+
+  const metadata::ImagePtr& published() const { return published_; }
+  const metadata::MetadataImage& working() const { return builder_.current(); }
+  BrokerId node_id() const { return options_.node.node_id; }
+  const std::string& cluster_id() const { return options_.cluster_id; }
+  LeaderEpoch epoch() const { return epoch_; }
+  BrokerEpoch broker_epoch() const { return broker_epoch_; }
+
+ private:
+  // Replays the records onto working() and makes them pending as a batch of their own or with those before them.
+  Offset Propose(const metadata::RecordList& records);
+  void ProposeControl(std::vector<metadata::ControlRecord> records);
+  Offset WaitForAll() const;
+  TopicDecisionContext ContextFor(Arena& arena);
+
+  const Options options_;
+  const TopicRules& rules_;
+  const Clock& clock_;
+  Random& random_;
+  LogSink& log_;
+
+  metadata::ImageBuilder builder_;
+  metadata::ImagePtr published_;
+  metadata::QuorumControl quorum_;
+  metadata::RecordList bootstrap_;
+  bool is_fresh_;
+
+  LeaderEpoch epoch_{0};
+  BrokerEpoch broker_epoch_{-1};
+  Offset next_offset_;                     // of the next record decided
+  Offset committed_{kNoOffset};            // last offset on the disk
+
+  struct Pending;                          // whole batches, and records that will become one
+  std::unique_ptr<Pending> pending_;
+  struct UnderWay {
+    Offset last_offset;
+    metadata::ImageBuilder::Published published;
+  };
+  std::optional<UnderWay> under_way_;
+  uint64_t bytes_since_snapshot_;
+  bool stopped_ = false;
+
+ public:
+  ~Controller();
+};
+
+// Writes everything pending and waits for the disk: at start and stop, and in tests. Returns what was committed, null
+// images when nothing was pending; the changes of several appends are those between the first old and the last new image
+// only for the last one, so use it where nobody needs them.
+Status Drain(Controller& controller, MetadataLog& log);
+
+}  // namespace kb::controller

@@ -1,0 +1,117 @@
+// MetadataLog: the files of __cluster_metadata-0, as the only voter of a KRaft quorum keeps them.
+//
+//   __cluster_metadata-0/
+//     00000000000000000000.log …                   record batches, a segment each (no index is needed: it is read whole)
+//     00000000000000000225-0000000001.checkpoint   snapshots (metadata/snapshot.h); mode and name are Apache Kafka's
+//     quorum-state                                 JSON: epoch and leader; version 0 (static voters) or 1 (dynamic)
+//     leader-epoch-checkpoint                      epoch → first offset
+//     partition.metadata                           the topic id of the metadata log
+//
+// Two steps, so that a directory that is not ours to touch is refused before a byte of it changes: Inspect() reads all,
+// Begin() makes it ours: cuts a torn tail and starts a new leader epoch in quorum-state.
+//
+// What counts as torn: bytes at the very end of the log with no whole batch behind them. They were never acknowledged: an
+// append is synced before the next one is written, and it is one batch. Anything else that cannot be read is damage
+// (kCorrupt) and is not cut: it would take topics with it.
+//
+// Everything blocks: at start on the main thread, later on the disk pool. Not thread-safe: one call at a time, which is
+// what Controller::TakeAppend guarantees; WriteSnapshot alone may run beside the others.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/log_sink.h"
+#include "base/result.h"
+#include "io/file_system.h"
+#include "metadata/builder.h"
+#include "metadata/image.h"
+#include "metadata/snapshot.h"
+#include "model/ids.h"
+
+namespace kb::controller {
+
+// quorum-state.
+struct QuorumState {
+  int data_version = 0;
+  std::string cluster_id;     // version 0 only
+  BrokerId leader_id{kNoBroker};
+  LeaderEpoch leader_epoch{0};
+  BrokerId voted_id{kNoBroker};
+  Uuid voted_directory_id;    // version 1 only
+  std::vector<BrokerId> current_voters;  // version 0 only
+};
+Result<QuorumState> ParseQuorumState(std::string_view text, const std::string& path);
+std::string QuorumStateText(const QuorumState& state);
+
+// What the directory said.
+struct LoadedMetadata {
+  metadata::ImagePtr image;       // never null; empty for a fresh directory
+  Offset end_offset{0};           // the next record gets it
+  LeaderEpoch last_epoch{0};      // highest seen in the log, the snapshots and quorum-state; 0: none
+  bool is_fresh = true;           // no log and no snapshot: the bootstrap records are still to be written
+  metadata::RecordList bootstrap; // of bootstrap.checkpoint; what a fresh log begins with. Empty when there is no file
+  metadata::QuorumControl quorum; // kraft.version and its voters
+  uint64_t bytes_since_snapshot = 0;
+  uint64_t torn_bytes = 0;        // at the end, to be cut by Begin()
+  size_t replayed_records = 0;
+};
+
+class MetadataLog {
+ public:
+  struct Options {
+    std::string metadata_dir;      // the data directory that holds __cluster_metadata-0
+    BrokerId node_id;
+    uint64_t segment_bytes = 1ull << 30;                  // metadata.log.segment.bytes
+    uint64_t bytes_between_snapshots = 20ull << 20;       // metadata.log.max.record.bytes.between.snapshots
+    uint64_t retention_bytes = 100ull << 20;              // metadata.max.retention.bytes
+  };
+
+  // files and log outlive this.
+  MetadataLog(io::FileSystem& files, Options options, LogSink& log);
+  ~MetadataLog();
+
+  // Reads everything and changes nothing. kForeign: a record or feature that we do not know; kCorrupt: damage.
+  Result<LoadedMetadata> Inspect();
+
+  // After Inspect(). Creates what is missing, cuts the torn tail, and stores the new epoch: loaded.last_epoch + 1, which
+  // it returns.
+  Result<LeaderEpoch> Begin(const LoadedMetadata& loaded);
+
+  // After Begin(). Writes whole batches at the end and returns when they are on the disk. base_offset: of the first.
+  // After an error the log is of no further use: what is on the disk is unknown.
+  Status Append(Offset base_offset, ByteView batches);
+
+  // Snapshots an image. May run beside Append, on another thread.
+  Status WriteSnapshot(const metadata::MetadataImage& image, const metadata::QuorumControl& quorum, int64_t now_ms);
+  // After WriteSnapshot, and not beside Append: removes the segments and snapshots that retention no longer keeps.
+  Status RemoveOld(Offset snapshot_end);
+
+  const std::string& directory() const { return directory_; }
+
+ private:
+  struct Segment;
+  struct SnapshotFile;
+  struct Contents;
+  Status List(Contents& contents) const;
+  Status LoadSnapshot(const Contents& contents, LoadedMetadata& loaded, metadata::ImageBuilder& builder);
+  Status ReplaySegments(const Contents& contents, LoadedMetadata& loaded, metadata::ImageBuilder& builder);
+  std::string PathOf(std::string_view name) const { return directory_ + "/" + std::string(name); }
+  Status Roll(Offset base_offset);
+
+  io::FileSystem& files_;
+  const Options options_;
+  LogSink& log_;
+  const std::string directory_;
+  std::unique_ptr<Contents> contents_;
+  std::unique_ptr<io::File> active_;
+  Offset active_base_{0};
+  uint64_t active_size_ = 0;
+  std::map<LeaderEpoch, Offset> epochs_;  // of leader-epoch-checkpoint
+};
+
+}  // namespace kb::controller

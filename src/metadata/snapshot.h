@@ -1,0 +1,59 @@
+// Snapshots: an image as a list of records that replay to it, and the control records around them.
+//
+//   <end offset, 20 digits>-<epoch, 10 digits>.checkpoint :=
+//     control batch: SnapshotHeader [, KRaftVersion, Voters]      offset 0
+//     batches of framed records                                   offsets 1…
+//     control batch: SnapshotFooter
+//
+// bootstrap.checkpoint has the same form, with the records that a new cluster begins with. This room makes and reads the
+// bytes; `controller` knows the files. Pure functions, any thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "metadata/image.h"
+#include "metadata/record.h"
+#include "model/ids.h"
+
+namespace kb::metadata {
+
+// The records of an image, in Apache Kafka's order: features, brokers and controllers, topics with their partitions,
+// configurations, quotas, producer ids, ACLs, SCRAM users, delegation tokens.
+RecordList RecordsOf(const MetadataImage& image);
+
+// A voter of a KRaft quorum (VotersRecord).
+struct Voter {
+  BrokerId id{kNoBroker};
+  Uuid directory_id;
+  std::vector<Endpoint> endpoints;  // name, host, port
+  int16_t min_kraft_version = 0;
+  int16_t max_kraft_version = 0;
+  bool operator==(const Voter&) const = default;
+};
+
+// What control batches say about the quorum: only in logs of kraft.version 1 (dynamic voters).
+struct QuorumControl {
+  int16_t kraft_version = 0;
+  std::vector<Voter> voters;
+  bool operator==(const QuorumControl&) const = default;
+};
+
+// The bytes of a snapshot file.
+std::string EncodeSnapshot(const RecordList& records, LeaderEpoch epoch, int64_t last_contained_timestamp_ms,
+                           int64_t now_ms, const std::optional<QuorumControl>& quorum = std::nullopt);
+
+struct DecodedSnapshot {
+  RecordList records;
+  int64_t last_contained_timestamp_ms = 0;
+  std::optional<QuorumControl> quorum;
+};
+// path: for messages only. kCorrupt when the file is not whole, from header to footer.
+Result<DecodedSnapshot> DecodeSnapshot(ByteView bytes, const std::string& path);
+
+}  // namespace kb::metadata
