@@ -191,6 +191,12 @@ class Writer : public PutBase<Writer> {
   }
   void Refuse(const char*) {}  // the Measurer has said it
 
+  // Writes over what stands at `position`: a size that was not known yet.
+  void PatchInt32(size_t position, int32_t value) {
+    KB_CHECK(position + sizeof value <= size());
+    StoreBigEndian(begin_ + position, value);
+  }
+
   size_t size() const { return static_cast<size_t>(at_ - begin_); }  // bytes written
   size_t left() const { return static_cast<size_t>(end_ - at_); }
   // In ascending order of position.
