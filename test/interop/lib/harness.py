@@ -39,6 +39,17 @@ BROKER = os.environ.get("BROKER", os.path.join(ROOT, "build", "release", "kafka-
 ORACLE = BROKER[len("oracle:"):] if BROKER.startswith("oracle:") else None
 
 
+
+def _sanitized():
+    if ORACLE or not os.path.exists(BROKER):
+        return False
+    with open(BROKER, "rb") as binary:
+        return b"__asan_init" in binary.read()
+
+
+# A build with the address sanitizer keeps freed memory back, so that its size says nothing.
+SANITIZED = _sanitized()
+
 # ---- ports --------------------------------------------------------------------------------------------------------
 
 _held = []  # lock files of the ports that this process gave out: open until it ends
