@@ -8,7 +8,7 @@ void MutableBatchView::SetMaxTimestamp(TimestampType type, int64_t max_timestamp
   if (bits == attributes() && max_timestamp == this->max_timestamp()) return;
   StoreBigEndian(to_ + kAttributesAt, bits);
   StoreBigEndian(to_ + kMaxTimestampAt, max_timestamp);
-  StoreBigEndian(to_ + kCrcAt, ComputeCrc());
+  UpdateCrc();
 }
 
 }  // namespace kb::record

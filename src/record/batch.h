@@ -86,6 +86,11 @@ inline constexpr uint16_t kTransactionalBit = 0x10;
 inline constexpr uint16_t kControlBit = 0x20;
 inline constexpr uint16_t kDeleteHorizonBit = 0x40;
 
+// What comes from outside may be anything, and then wraps as in Java instead of being undefined.
+constexpr int64_t WrappingAdd(int64_t a, int64_t b) {
+  return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+}
+
 // The fixed part of a batch: 61 bytes, whether or not the records behind it are in memory.
 class BatchHeader {
  public:
@@ -112,8 +117,8 @@ class BatchHeader {
   // Whether the length field is one a whole batch can have.
   bool length_is_sane() const { return batch_length() >= kLeastBatchLength; }
 
-  Offset last_offset() const { return base_offset() + last_offset_delta(); }
-  Offset next_offset() const { return last_offset() + 1; }
+  Offset last_offset() const { return Offset(WrappingAdd(base_offset().value(), last_offset_delta())); }
+  Offset next_offset() const { return Offset(WrappingAdd(last_offset().value(), 1)); }
   // The sequence of the last record; sequences wrap from 2^31-1 to 0.
   int32_t last_sequence() const {
     if (base_sequence() == kNoSequence) return kNoSequence;
@@ -182,6 +187,8 @@ class MutableBatchView : public BatchView {
   void SetLeaderEpoch(LeaderEpoch epoch) { StoreBigEndian(to_ + kLeaderEpochAt, epoch.value()); }
   // Inside the checksum, which is computed anew: one pass over the batch at the speed of memory.
   void SetMaxTimestamp(TimestampType type, int64_t max_timestamp);
+  // After anything else behind kCheckedFrom was written.
+  void UpdateCrc() { StoreBigEndian(to_ + kCrcAt, ComputeCrc()); }
 
   MutableByteView mutable_bytes() { return {to_, size_}; }
 
