@@ -32,7 +32,7 @@ class Hostile(harness.BrokerTest):
     def setUpClass(cls):
         print("seed %d (HOSTILE_SEED), %d rounds" % (SEED, ROUNDS))
         super().setUpClass()
-        cls.broker.create_topic("victim", 2)
+        cls.broker.create_topic("victim", 2, max_message_bytes="8388608")
 
     def setUp(self):
         self.random = random.Random(SEED)
