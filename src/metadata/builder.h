@@ -13,7 +13,7 @@
 // After an error the builder is of no further use. Belongs to one thread at a time; what it published is immutable.
 #pragma once
 
-#include <set>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -83,11 +83,14 @@ class ImageBuilder {
   const MetadataImage& current() const { return draft_; }
 
  private:
+  friend struct Applier;
   struct Touched;  // what the records named since the last Publish
   Status Apply(uint32_t type, uint32_t version, ByteView body);
   template <typename Record>
   Status DecodeAndApply(uint32_t version, ByteView body);
-  ImageChanges Compare(const MetadataImage& to) const;
+  Status Begin();
+  Status End(bool keep);
+  ImageChanges Compare(const MetadataImage& to, const Touched& touched) const;
 
   ImagePtr base_;        // the last published
   MetadataImage draft_;
@@ -96,7 +99,6 @@ class ImageBuilder {
   MetadataImage before_transaction_;
   std::unique_ptr<Touched> touched_before_transaction_;
   Arena arena_;
-  friend struct Applier;
 };
 
 }  // namespace kb::metadata

@@ -181,4 +181,22 @@ class CowMap {
   size_t size_ = 0;
 };
 
+// One value, shared between copies until its edition's writer changes it. For parts of an image that are small or seldom
+// change. The same rules as above.
+template <typename T>
+class Cow {
+ public:
+  const T& get() const { return *value_; }
+  const T* operator->() const { return value_.get(); }
+  T& Own(Edition edition) {
+    if (edition_ != edition) value_ = std::make_shared<T>(*value_);
+    edition_ = edition;
+    return *value_;
+  }
+
+ private:
+  std::shared_ptr<T> value_ = std::make_shared<T>();
+  Edition edition_ = 0;
+};
+
 }  // namespace kb::metadata

@@ -11,7 +11,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -131,10 +130,6 @@ struct ProducerIds {
   bool operator==(const ProducerIds&) const = default;
 };
 
-struct ConfigEntry {  // of the CowMap; shared so that a copied leaf does not copy the values
-  std::shared_ptr<const ConfigValues> values;
-};
-
 class MetadataImage {
  public:
   MetadataImage() = default;
@@ -169,34 +164,37 @@ class MetadataImage {
   }
   template <typename Visit>
   void ForEachConfigResource(const Visit& visit) const {  // visit(const ConfigResource&, const ConfigValues&)
-    configs_.ForEach([&](const ConfigResource& resource, const ConfigEntry& entry) { visit(resource, *entry.values); });
+    configs_.ForEach([&](const ConfigResource& resource, const std::shared_ptr<const ConfigValues>& values) {
+      visit(resource, *values);
+    });
   }
 
   // Finalized features; a feature at level 0 is absent. The epoch that clients see is the image's last offset.
-  const std::map<std::string, int16_t, std::less<>>& finalized_features() const { return features_; }
+  const std::map<std::string, int16_t, std::less<>>& finalized_features() const { return features_.get(); }
   int16_t FeatureLevel(std::string_view name) const;
   // 0 when the log has not said (a sparse directory); see features.h for what to write then.
   int16_t metadata_version() const { return FeatureLevel("metadata.version"); }
   bool eligible_leader_replicas_enabled() const { return FeatureLevel("eligible.leader.replicas.version") >= 1; }
   int64_t features_epoch() const { return provenance_.last_offset.value(); }
 
-  const std::map<BrokerId, std::shared_ptr<const BrokerRegistration>>& brokers() const { return brokers_; }
+  const std::map<BrokerId, BrokerRegistration>& brokers() const { return brokers_.get(); }
   const BrokerRegistration* FindBroker(BrokerId id) const;
   bool IsUsable(BrokerId id) const;  // registered, not fenced, not shutting down
-  const std::map<BrokerId, std::shared_ptr<const ControllerRegistration>>& controllers() const { return controllers_; }
+  const std::map<BrokerId, ControllerRegistration>& controllers() const { return controllers_.get(); }
 
   const ProducerIds& producer_ids() const { return producer_ids_; }
 
-  const std::map<ScramKey, ScramCredential>& scram_credentials() const { return *scram_; }
-  const std::map<QuotaEntity, QuotaValues>& client_quotas() const { return *quotas_; }
+  const std::map<ScramKey, ScramCredential>& scram_credentials() const { return scram_.get(); }
+  const std::map<QuotaEntity, QuotaValues>& client_quotas() const { return quotas_.get(); }
   const CowMap<Uuid, std::shared_ptr<const AccessControlEntry>>& access_control_entries() const { return acls_; }
-  const std::map<std::string, DelegationToken>& delegation_tokens() const { return *tokens_; }
+  const std::map<std::string, DelegationToken>& delegation_tokens() const { return tokens_.get(); }
 
   // How many nodes and pages of topics and partitions are not shared with `other`. For tests of the sharing.
   size_t PiecesNotIn(const MetadataImage& other) const;
 
  private:
   friend class ImageBuilder;
+  friend struct Applier;
 
   struct NameHash {
     size_t operator()(std::string_view name) const noexcept { return std::hash<std::string_view>{}(name); }
@@ -206,23 +204,19 @@ class MetadataImage {
   Provenance provenance_;
   CowMap<Uuid, std::shared_ptr<Topic>> topics_by_id_;
   CowMap<std::string, Uuid, NameHash> topic_ids_;
-  // Names with '.' read as '_' → how many topics have it, and one of them.
+  // Of names with a '.' or '_': CollisionKey(name) → the names that share it.
   CowMap<std::string, std::vector<std::string>, NameHash> collisions_;
   SortedNames topic_names_;
   int64_t partition_count_ = 0;
-  CowMap<ConfigResource, ConfigEntry, ConfigResourceHash> configs_;
-  std::map<std::string, int16_t, std::less<>> features_;
-  std::map<BrokerId, std::shared_ptr<const BrokerRegistration>> brokers_;
-  std::map<BrokerId, std::shared_ptr<const ControllerRegistration>> controllers_;
-  ProducerIds producer_ids_;
-  // Small and seldom changed: copied whole when they do.
-  std::shared_ptr<const std::map<ScramKey, ScramCredential>> scram_ =
-      std::make_shared<const std::map<ScramKey, ScramCredential>>();
-  std::shared_ptr<const std::map<QuotaEntity, QuotaValues>> quotas_ =
-      std::make_shared<const std::map<QuotaEntity, QuotaValues>>();
+  CowMap<ConfigResource, std::shared_ptr<const ConfigValues>, ConfigResourceHash> configs_;
   CowMap<Uuid, std::shared_ptr<const AccessControlEntry>> acls_;
-  std::shared_ptr<const std::map<std::string, DelegationToken>> tokens_ =
-      std::make_shared<const std::map<std::string, DelegationToken>>();
+  Cow<std::map<std::string, int16_t, std::less<>>> features_;
+  Cow<std::map<BrokerId, BrokerRegistration>> brokers_;
+  Cow<std::map<BrokerId, ControllerRegistration>> controllers_;
+  Cow<std::map<ScramKey, ScramCredential>> scram_;
+  Cow<std::map<QuotaEntity, QuotaValues>> quotas_;
+  Cow<std::map<std::string, DelegationToken>> tokens_;
+  ProducerIds producer_ids_;
 };
 
 using ImagePtr = std::shared_ptr<const MetadataImage>;

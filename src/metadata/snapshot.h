@@ -10,13 +10,13 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "metadata/batch.h"
 #include "metadata/image.h"
 #include "metadata/record.h"
 #include "model/ids.h"
@@ -43,6 +43,11 @@ struct QuorumControl {
   std::vector<Voter> voters;
   bool operator==(const QuorumControl&) const = default;
 };
+
+// A LeaderChange's companions at the start of an epoch, and what stands behind a snapshot's header.
+std::vector<ControlRecord> QuorumControlRecords(const QuorumControl& quorum);
+// Applies a KRaftVersion or Voters record; false for any other type.
+Result<bool> ApplyQuorumControl(ControlType type, ByteView value, QuorumControl& quorum);
 
 // The bytes of a snapshot file.
 std::string EncodeSnapshot(const RecordList& records, LeaderEpoch epoch, int64_t last_contained_timestamp_ms,

@@ -1,0 +1,70 @@
+#include "metadata/features.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+namespace kb::metadata {
+namespace {
+
+constexpr std::array<Feature, 7> kFeatures = {{
+    {kMetadataVersionFeature, kOldestMetadataVersion, kLatestMetadataVersion, kLatestMetadataVersion, true},
+    {"eligible.leader.replicas.version", 0, 1, 1, true},
+    {"group.version", 0, 1, 1, true},
+    {kKRaftVersionFeature, 0, 1, 0, true},
+    {"share.version", 0, 1, 1, false},
+    {"streams.version", 0, 1, 1, false},
+    {"transaction.version", 0, 2, 2, true},
+}};
+
+// From level kOldestMetadataVersion on.
+constexpr std::array<std::string_view, 24> kMetadataVersionNames = {
+    "3.3-IV3", "3.4-IV0", "3.5-IV0", "3.5-IV1", "3.5-IV2", "3.6-IV0", "3.6-IV1", "3.6-IV2",
+    "3.7-IV0", "3.7-IV1", "3.7-IV2", "3.7-IV3", "3.7-IV4", "3.8-IV0", "3.9-IV0", "4.0-IV0",
+    "4.0-IV1", "4.0-IV2", "4.0-IV3", "4.1-IV0", "4.1-IV1", "4.2-IV0", "4.2-IV1", "4.3-IV0"};
+static_assert(kMetadataVersionNames.size() == kLatestMetadataVersion - kOldestMetadataVersion + 1);
+
+}  // namespace
+
+std::span<const Feature> SupportedFeatures() { return kFeatures; }
+
+const Feature* FindFeature(std::string_view name) {
+  auto feature = std::find_if(kFeatures.begin(), kFeatures.end(), [&](const Feature& f) { return f.name == name; });
+  return feature == kFeatures.end() ? nullptr : &*feature;
+}
+
+std::string_view MetadataVersionName(int16_t level) {
+  if (level < kOldestMetadataVersion || level > kLatestMetadataVersion) return "";
+  return kMetadataVersionNames[static_cast<size_t>(level - kOldestMetadataVersion)];
+}
+
+Status CheckFeatureLevel(std::string_view name, int16_t level) {
+  const Feature* feature = FindFeature(name);
+  if (feature == nullptr) {
+    return Error{ErrorKind::kForeign, "the cluster uses feature " + std::string(name) + " at level " +
+                                          std::to_string(level) + ", which this broker does not know"};
+  }
+  if (level >= feature->min_level && level <= feature->max_level) return {};
+  return Error{ErrorKind::kForeign, "the cluster uses " + std::string(name) + " at level " + std::to_string(level) +
+                                        "; this broker knows levels " + std::to_string(feature->min_level) + " to " +
+                                        std::to_string(feature->max_level)};
+}
+
+RecordVersions RecordVersionsFor(int16_t metadata_version) {
+  RecordVersions versions{};
+  versions.register_broker = metadata_version >= 30   ? int16_t{4}
+                             : metadata_version >= 17 ? int16_t{3}
+                             : metadata_version >= 8  ? int16_t{2}
+                                                      : int16_t{1};
+  versions.partition = metadata_version >= 23 ? int16_t{2} : metadata_version >= 17 ? int16_t{1} : int16_t{0};
+  versions.partition_change = versions.partition;
+  versions.broker_registration_change_most = metadata_version >= 30   ? int16_t{3}
+                                             : metadata_version >= 17 ? int16_t{2}
+                                                                      : int16_t{1};
+  versions.register_controller = metadata_version >= 15;
+  versions.directories = metadata_version >= 17;
+  versions.eligible_leader_replicas = metadata_version >= 23;
+  return versions;
+}
+
+}  // namespace kb::metadata
