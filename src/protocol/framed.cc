@@ -24,10 +24,6 @@ uint32_t Unsigned(int16_t number) {
 
 bool ReadMetadataFrame(Reader& reader, RecordType& out) {
   if (reader.ReadUvarint() != kMetadataFrameVersion) reader.Fail();
-  return ReadRemoteLogFrame(reader, out);
-}
-
-bool ReadRemoteLogFrame(Reader& reader, RecordType& out) {
   out.key = ReadNumber(reader);
   out.version = ReadNumber(reader);
   return reader.ok();
@@ -38,18 +34,12 @@ bool ReadInt16Prefix(Reader& reader, int16_t& out) {
   return reader.ok();
 }
 
-size_t MetadataFrameSize(RecordType type) { return UvarintSize(kMetadataFrameVersion) + RemoteLogFrameSize(type); }
+size_t MetadataFrameSize(RecordType type) {
+  return UvarintSize(kMetadataFrameVersion) + UvarintSize(Unsigned(type.key)) + UvarintSize(Unsigned(type.version));
+}
 
 void WriteMetadataFrame(RecordType type, Writer& writer) {
   writer.PutUvarint(kMetadataFrameVersion);
-  WriteRemoteLogFrame(type, writer);
-}
-
-size_t RemoteLogFrameSize(RecordType type) {
-  return UvarintSize(Unsigned(type.key)) + UvarintSize(Unsigned(type.version));
-}
-
-void WriteRemoteLogFrame(RecordType type, Writer& writer) {
   writer.PutUvarint(Unsigned(type.key));
   writer.PutUvarint(Unsigned(type.version));
 }

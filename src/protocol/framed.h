@@ -1,9 +1,9 @@
 // The few bytes that Kafka puts in front of a message when it stores one in a record, so that a reader knows what it is.
 //
-//   record of the metadata log   value := frame_version: uvarint (1), key: uvarint, version: uvarint, body
+//   record of the metadata log and of the remote log's metadata
+//                                value := frame_version: uvarint (1), key: uvarint, version: uvarint, body
 //   record of a coordinator      key   := key: int16, body in version 0
 //                                value := version: int16, body
-//   remote log metadata          value := key: uvarint, version: uvarint, body
 //   protocol metadata of consumers, control record keys, transaction markers, producer snapshots
 //                                      := version: int16, body
 //
@@ -32,26 +32,16 @@ struct RecordType {
 
 // False: cut short, of another frame version, or numbers that no schema can have.
 bool ReadMetadataFrame(Reader& reader, RecordType& out);
-bool ReadRemoteLogFrame(Reader& reader, RecordType& out);
 // The int16 in front of a coordinator's key (its type), a coordinator's value (its version) and other stored messages.
 bool ReadInt16Prefix(Reader& reader, int16_t& out);
 
-// How many bytes the uvarint frames take.
 size_t MetadataFrameSize(RecordType type);
 void WriteMetadataFrame(RecordType type, Writer& writer);
-size_t RemoteLogFrameSize(RecordType type);
-void WriteRemoteLogFrame(RecordType type, Writer& writer);
 
 template <typename Message>
 Result<ByteView> EncodeMetadataRecord(Arena& arena, const Message& message, int16_t version) {
   RecordType type{Message::kKey, version};
   return EncodeBehind(arena, MetadataFrameSize(type), [&](Writer& w) { WriteMetadataFrame(type, w); }, message, version);
-}
-
-template <typename Message>
-Result<ByteView> EncodeRemoteLogRecord(Arena& arena, const Message& message, int16_t version) {
-  RecordType type{Message::kKey, version};
-  return EncodeBehind(arena, RemoteLogFrameSize(type), [&](Writer& w) { WriteRemoteLogFrame(type, w); }, message, version);
 }
 
 template <typename Message>

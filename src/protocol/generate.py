@@ -7,6 +7,7 @@
 KIND is one of
     message    NAME.h per schema: the struct and the declarations of its codec; codec_NN.cc: the codec, several messages
                to a file so that the headers are read a dozen times and not 272 times; registry.cc
+    json       json_NN.cc, json_table.cc: every message to and from JSON (room message_json)
     api        api_table.cc: key, name, versions and listeners of every API
 
 What the code looks like: for each struct two functions, Get and Put, that walk over its fields once in wire order. Get reads
@@ -20,7 +21,8 @@ import re
 import sys
 
 NEWEST = 32767
-UNITS = 14  # codec_NN.cc files
+UNITS = 14      # codec_NN.cc files
+JSON_UNITS = 6  # json_NN.cc files
 
 # schema type -> (C++ type, Reader/sink word, bytes on the wire)
 FIXED = {
@@ -120,6 +122,10 @@ class Message(Struct):
     @property
     def file(self):
         return snake(self.name)
+
+    @property
+    def area(self):
+        return os.path.basename(os.path.dirname(self.path))
 
 
 def parse(path):
@@ -672,6 +678,146 @@ def batches(messages, count):
     return [sorted(group[1], key=lambda m: m.name) for group in groups]
 
 
+# ---- the registry -------------------------------------------------------------------------------------------------
+
+REGISTRY_HEADER = """// Every message of the schemas, with its type erased. Made by protocol/generate.py. Immutable, any thread.
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "protocol/message_info.h"
+
+namespace kb::message {
+
+// In ascending order of name.
+std::span<const protocol::MessageInfo> AllMessages();
+// By name, as "FetchRequest". nullptr: none.
+const protocol::MessageInfo* FindMessage(std::string_view name);
+// By what a stored record or a request says of itself. nullptr: none.
+const protocol::MessageInfo* FindMessage(std::string_view area, protocol::MessageKind kind, int16_t key);
+
+}  // namespace kb::message
+"""
+
+
+def registry_text(messages):
+    messages = sorted(messages, key=lambda m: m.name)
+    lines = ["// Made by protocol/generate.py.", '#include "message/registry.h"', "", "#include <algorithm>", ""]
+    lines += ['#include "message/%s.h"' % m.file for m in messages]
+    lines += ["", "namespace kb::message {", "namespace {", "", "using protocol::MessageInfoOf;", "using protocol::MessageKind;", "",
+              "constexpr protocol::MessageInfo kAll[] = {"]
+    for m in messages:
+        kind = "".join(word.capitalize() for word in m.kind.split("-"))
+        lines.append('    MessageInfoOf<%s>("%s", MessageKind::k%s),' % (m.name, m.area, kind))
+    lines += ["};", "", "}  // namespace", "",
+              "std::span<const protocol::MessageInfo> AllMessages() { return kAll; }", "",
+              "const protocol::MessageInfo* FindMessage(std::string_view name) {",
+              "  auto* at = std::find_if(std::begin(kAll), std::end(kAll), [&](const auto& info) { return info.name == name; });",
+              "  return at == std::end(kAll) ? nullptr : at;", "}", "",
+              "const protocol::MessageInfo* FindMessage(std::string_view area, MessageKind kind, int16_t key) {",
+              "  auto* at = std::find_if(std::begin(kAll), std::end(kAll), [&](const auto& info) {",
+              "    return info.area == area && info.kind == kind && info.key == key;", "  });",
+              "  return at == std::end(kAll) ? nullptr : at;", "}", "", "}  // namespace kb::message", ""]
+    return "\n".join(lines)
+
+
+# ---- JSON ---------------------------------------------------------------------------------------------------------
+
+class JsonWalk(Walk):
+    """Writes the JSON functions of one message."""
+
+    def to_value(self, field):
+        name = "m." + field.name
+        if field.is_array:
+            one = "To(e, v)" if field.struct else "Value(e)"
+            return "ArrayValue(%s, [&](const auto& e) { return %s; })" % (name, one)
+        if field.struct:
+            return "%s == nullptr ? Json() : To(*%s, v)" % (name, name) if field.may_be_null else "To(%s, v)" % name
+        return "Value(%s)" % name
+
+    def to_json(self, struct):
+        lines = ["Json To(const %s& m, [[maybe_unused]] int16_t v) {" % self.qualified(struct), "Json o = Json::object();"]
+        for field in struct.fields:
+            tests = [condition(field.versions, struct.versions)]
+            if field.tag is not None:
+                tests.append("!(%s)" % self.is_default(field))
+            test = " && ".join(t for t in tests if t)
+            lines.append('%sSet(o, "%s", %s);' % ("if (%s) " % test if test else "", camel(field.name), self.to_value(field)))
+        if not self.never_flexible(struct):
+            lines.append("SetUnknown(o, m.unknown_tags);")
+        return lines + ["return o;", "}"]
+
+    def from_value(self, field):
+        name, key = "m." + field.name, camel(field.name)
+        if field.is_array:
+            if not field.struct:
+                return ['o.GetArray("%s", %s);' % (key, name)]
+            return ['o.GetArray("%s", %s, [&](const Json& j, auto& e) { From(j, v, o.arena(), o.problem(), e); });' % (key, name)]
+        if not field.struct:
+            return ['o.Get("%s", %s);' % (key, name)]
+        if not field.may_be_null:
+            return ['From(o.Take("%s"), v, o.arena(), o.problem(), %s);' % (key, name)]
+        return ['if (const Json& j = o.Take("%s"); j.is_null()) {' % key, "%s = nullptr;" % name, "} else {",
+                "From(j, v, o.arena(), o.problem(), *(%s = o.arena().New<%s>()));" % (name, self.qualified(field.struct)), "}"]
+
+    def from_json(self, struct):
+        lines = ["void From(const Json& from, [[maybe_unused]] int16_t v, Arena& a, Problem& p, [[maybe_unused]] %s& m) {" %
+                 self.qualified(struct), "ObjectReader o(from, a, p);"]
+        for field in struct.fields:
+            if field.struct and not field.is_array and field.may_be_null and field.default != "null":
+                lines.append("m.%s = a.New<%s>();" % (field.name, self.qualified(field.struct)))
+            tests = [condition(field.versions, struct.versions)]
+            if field.tag is not None:
+                tests.append('o.Has("%s")' % camel(field.name))
+            test = " && ".join(t for t in tests if t)
+            statement = self.from_value(field)
+            lines += ["if (%s) {" % test] + statement + ["}"] if test else statement
+        if not self.never_flexible(struct):
+            lines.append("o.GetUnknown(m.unknown_tags);")
+        return lines + ["o.End();", "}"]
+
+    def functions(self):
+        lines = ["", "// ---- %s" % self.message.name, ""]
+        wanted = self.structs_with_default()
+        for struct in [*self.message.structs.values(), self.message]:
+            if struct.name in wanted and struct is not self.message:
+                default = self.default_function(struct)
+                lines += ["[[maybe_unused]] " + default[0]] + default[1:]
+            lines += self.to_json(struct) + self.from_json(struct)
+        name = self.message.name
+        return lines + ["}  // namespace", "Json To%s(const void* message, int16_t version) {" % name,
+                        "return To(*static_cast<const %s*>(message), version);" % name, "}",
+                        "Status From%s(const Json& json, int16_t version, Arena& arena, void* out) {" % name,
+                        "Problem problem;", "auto& message = *static_cast<%s*>(out);" % name, "message = {};",
+                        "From(json, version, arena, problem, message);", "return problem.status();", "}", "namespace {"]
+
+
+def json_text(messages):
+    lines = ["// Several messages to and from JSON. Made by protocol/generate.py.", ""]
+    lines += ['#include "message/%s.h"' % m.file for m in messages]
+    lines += ['#include "message_json/fields.h"', "", "namespace kb::message_json {", "", "using namespace kb::message;", ""]
+    lines += json_declarations(messages) + ["", "namespace {"]
+    for message in messages:
+        lines += indented(JsonWalk(message).functions())
+    return "\n".join(lines + ["}  // namespace", "", "}  // namespace kb::message_json", ""])
+
+
+def json_declarations(messages):
+    return ["Json To%s(const void* message, int16_t version);\nStatus From%s(const Json& json, int16_t version, Arena& arena, void* out);"
+            % (m.name, m.name) for m in messages]
+
+
+def json_table_text(messages):
+    messages = sorted(messages, key=lambda m: m.name)
+    lines = ["// Made by protocol/generate.py.", '#include "message_json/fields.h"', "", "namespace kb::message_json {", ""]
+    lines += json_declarations(messages) + ["", "namespace {", "", "constexpr Codec kAll[] = {"]
+    lines += ['    {"%s", To%s, From%s},' % (m.name, m.name, m.name) for m in messages]
+    lines += ["};", "", "}  // namespace", "", "const Codec* FindCodec(std::string_view name) {", "  for (const Codec& codec : kAll) {",
+              "    if (codec.name == name) return &codec;", "  }", "  return nullptr;", "}", "", "}  // namespace kb::message_json", ""]
+    return "\n".join(lines)
+
+
 # ---- the API table ------------------------------------------------------------------------------------------------
 
 def api_rows(schema_dir):
@@ -707,7 +853,11 @@ def outputs(kind, schema_dir):
     if kind == "api":
         return {"api_table.cc": api_text(schema_dir)}
     messages = load_all(schema_dir)
+    if kind == "json":
+        files = {"json_%02d.cc" % i: json_text(batch) for i, batch in enumerate(batches(messages, JSON_UNITS))}
+        return {**files, "json_table.cc": json_table_text(messages)}
     files = {m.file + ".h": header_text(m) for m in messages}
+    files.update({"registry.h": REGISTRY_HEADER, "registry.cc": registry_text(messages)})
     for i, batch in enumerate(batches(messages, UNITS)):
         files["codec_%02d.cc" % i] = codec_text(batch)
     return files
@@ -716,8 +866,10 @@ def outputs(kind, schema_dir):
 def file_names(kind, schema_dir):
     if kind == "api":
         return ["api_table.cc"]
+    if kind == "json":
+        return ["json_%02d.cc" % i for i in range(JSON_UNITS)] + ["json_table.cc"]
     headers = sorted(snake(name[:-5]) + ".h" for _, _, names in os.walk(schema_dir) for name in names if name.endswith(".kmsg"))
-    return headers + ["codec_%02d.cc" % i for i in range(UNITS)]
+    return headers + ["registry.h", "registry.cc"] + ["codec_%02d.cc" % i for i in range(UNITS)]
 
 
 def write(path, text):
