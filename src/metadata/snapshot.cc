@@ -251,19 +251,10 @@ class Writer {
   RecordList records_;
 };
 
-template <typename Message>
-std::string Encoded(const Message& message) {
-  Result<size_t> size = EncodedSize(message, message.version);
-  KB_CHECK(size.ok());
-  std::string bytes(*size, '\0');
-  protocol::Writer writer(MutableByteView(reinterpret_cast<uint8_t*>(bytes.data()), bytes.size()));
-  Encode(message, message.version, writer);
-  return bytes;
-}
-
 // A control record's body, whose first field is its version.
 template <typename Message>
-Status DecodeControl(ByteView value, Arena& arena, Message& out) {
+Status DecodeControl(const record::RecordView& control, Arena& arena, Message& out) {
+  ByteView value = control.value.value_or(ByteView());
   if (value.size() < 2) return Error{ErrorKind::kCorrupt, "a short control record"};
   protocol::Reader reader(value);
   int16_t version = LoadBigEndian<int16_t>(value.data());
@@ -277,15 +268,15 @@ Status DecodeControl(ByteView value, Arena& arena, Message& out) {
   return {};
 }
 
-Voter ToVoter(const message::VotersRecord::Voter& wire) {
-  Voter voter;
+record::Voter ToVoter(const message::VotersRecord::Voter& wire) {
+  record::Voter voter;
   voter.id = BrokerId(wire.voter_id);
   voter.directory_id = wire.voter_directory_id;
   for (const auto& endpoint : wire.endpoints) {
-    voter.endpoints.push_back({std::string(endpoint.name), std::string(endpoint.host), endpoint.port, 0});
+    voter.endpoints.push_back({std::string(endpoint.name), std::string(endpoint.host), endpoint.port});
   }
-  voter.min_kraft_version = wire.k_raft_version_feature.min_supported_version;
-  voter.max_kraft_version = wire.k_raft_version_feature.max_supported_version;
+  voter.least_kraft_version = wire.k_raft_version_feature.min_supported_version;
+  voter.most_kraft_version = wire.k_raft_version_feature.max_supported_version;
   return voter;
 }
 
@@ -308,36 +299,33 @@ class SnapshotReader {
  private:
   Status ReadData(const Batch& batch) {
     if (!header_seen_) return Error{ErrorKind::kCorrupt, "the header is missing"};
-    for (const Batch::Record& record : batch.records) out_.records.AddFramed(record.value);
-    return {};
-  }
-  Status ReadControl(const Batch& batch) {
-    for (const Batch::Record& record : batch.records) {
-      Result<int16_t> type = ControlTypeOf(record.key);
-      if (!type.ok()) return type.error();
-      KB_RETURN_IF_ERROR(ReadControlRecord(static_cast<ControlType>(*type), record.value));
+    for (const record::RecordView& record : batch.records) {
+      if (!record.value) return Error{ErrorKind::kCorrupt, "a record without a value"};
+      out_.records.AddFramed(*record.value);
     }
     return {};
   }
-  Status ReadControlRecord(ControlType type, ByteView value) {
+  Status ReadControl(const Batch& batch) {
+    for (const record::RecordView& record : batch.records) KB_RETURN_IF_ERROR(ReadControlRecord(record));
+    return {};
+  }
+  Status ReadControlRecord(const record::RecordView& record) {
     arena_.Reset();
-    if (type == ControlType::kSnapshotHeader) {
+    std::optional<record::ControlType> type = record::ControlTypeOf(record);
+    if (type == record::ControlType::kSnapshotHeader) {
       message::SnapshotHeaderRecord header;
-      KB_RETURN_IF_ERROR(DecodeControl(value, arena_, header));
+      KB_RETURN_IF_ERROR(DecodeControl(record, arena_, header));
       header_seen_ = true;
       out_.last_contained_timestamp_ms = header.last_contained_log_timestamp;
       return {};
     }
-    if (type == ControlType::kSnapshotFooter) {
+    if (type == record::ControlType::kSnapshotFooter) {
       message::SnapshotFooterRecord footer;
       footer_seen_ = true;
-      return DecodeControl(value, arena_, footer);
+      return DecodeControl(record, arena_, footer);
     }
-    QuorumControl quorum = out_.quorum.value_or(QuorumControl());
-    Result<bool> applied = ApplyQuorumControl(type, value, quorum);
-    if (!applied.ok()) return applied.error();
-    if (*applied) out_.quorum = std::move(quorum);
-    return {};
+    Result<bool> applied = ApplyQuorumControl(record, out_.quorum);
+    return applied.ok() ? Status() : Status(applied.error());
   }
 
   DecodedSnapshot out_;
@@ -350,39 +338,19 @@ class SnapshotReader {
 
 RecordList RecordsOf(const MetadataImage& image) { return Writer(image).Take(); }
 
-std::vector<ControlRecord> QuorumControlRecords(const QuorumControl& quorum) {
-  message::KRaftVersionRecord version;
-  version.k_raft_version = quorum.kraft_version;
+Result<bool> ApplyQuorumControl(const record::RecordView& control, QuorumControl& quorum) {
   Arena arena;
-  message::VotersRecord voters;
-  for (const Voter& voter : quorum.voters) {
-    auto& to = voters.voters.Add(arena);
-    to.voter_id = voter.id.value();
-    to.voter_directory_id = voter.directory_id;
-    for (const Endpoint& endpoint : voter.endpoints) {
-      auto& wire = to.endpoints.Add(arena);
-      wire.name = endpoint.name;
-      wire.host = endpoint.host;
-      wire.port = endpoint.port;
-    }
-    to.k_raft_version_feature.min_supported_version = voter.min_kraft_version;
-    to.k_raft_version_feature.max_supported_version = voter.max_kraft_version;
-  }
-  return {{ControlType::kKRaftVersion, Encoded(version)}, {ControlType::kVoters, Encoded(voters)}};
-}
-
-Result<bool> ApplyQuorumControl(ControlType type, ByteView value, QuorumControl& quorum) {
-  Arena arena;
-  if (type == ControlType::kKRaftVersion) {
+  std::optional<record::ControlType> type = record::ControlTypeOf(control);
+  if (type == record::ControlType::kKRaftVersion) {
     message::KRaftVersionRecord version;
-    KB_RETURN_IF_ERROR(DecodeControl(value, arena, version));
+    KB_RETURN_IF_ERROR(DecodeControl(control, arena, version));
     KB_RETURN_IF_ERROR(CheckFeatureLevel(kKRaftVersionFeature, version.k_raft_version));
     quorum.kraft_version = version.k_raft_version;
     return true;
   }
-  if (type == ControlType::kVoters) {
+  if (type == record::ControlType::kVoters) {
     message::VotersRecord voters;
-    KB_RETURN_IF_ERROR(DecodeControl(value, arena, voters));
+    KB_RETURN_IF_ERROR(DecodeControl(control, arena, voters));
     quorum.voters.clear();
     for (const auto& voter : voters.voters) quorum.voters.push_back(ToVoter(voter));
     return true;
@@ -390,28 +358,28 @@ Result<bool> ApplyQuorumControl(ControlType type, ByteView value, QuorumControl&
   return false;
 }
 
-std::string EncodeSnapshot(const RecordList& records, LeaderEpoch epoch, int64_t last_contained_timestamp_ms,
-                           int64_t now_ms, const std::optional<QuorumControl>& quorum) {
-  std::string out;
-  message::SnapshotHeaderRecord header;
-  header.last_contained_log_timestamp = last_contained_timestamp_ms;
-  std::vector<ControlRecord> first = {{ControlType::kSnapshotHeader, Encoded(header)}};
-  if (quorum && quorum->kraft_version > 0) {
-    for (ControlRecord& record : QuorumControlRecords(*quorum)) first.push_back(std::move(record));
+std::vector<uint8_t> EncodeSnapshot(const RecordList& records, LeaderEpoch epoch, int64_t last_contained_timestamp_ms,
+                                    int64_t now_ms, const QuorumControl& quorum) {
+  std::vector<uint8_t> out;
+  auto append = [&](const std::vector<uint8_t>& batch) { out.insert(out.end(), batch.begin(), batch.end()); };
+  record::ControlBatchBuilder header(Offset(0), epoch, now_ms);
+  header.SnapshotHeader(last_contained_timestamp_ms);
+  if (quorum.kraft_version > 0) {
+    header.KRaftVersion(quorum.kraft_version);
+    header.Voters(quorum.voters);
   }
-  AppendControlBatch(out, Offset(0), epoch, now_ms, first);
-  Offset next(static_cast<int64_t>(first.size()));
+  Offset next(quorum.kraft_version > 0 ? 3 : 1);
+  append(header.Build());
   for (size_t start = 0; start < records.size();) {
     size_t end = start;
-    for (size_t bytes = 0; end < records.size() && (end == start || bytes < kMostBatchBytes); ++end) {
-      bytes += records[end].size();
-    }
-    AppendDataBatch(out, next, epoch, now_ms, records, start, end - start);
+    for (size_t bytes = 0; end < records.size() && bytes < kMostBatchBytes; ++end) bytes += records[end].size();
+    append(BuildBatch(next, epoch, now_ms, records, start, end - start));
     next = next + static_cast<int64_t>(end - start);
     start = end;
   }
-  AppendControlBatch(out, next, epoch, now_ms,
-                     {{ControlType::kSnapshotFooter, Encoded(message::SnapshotFooterRecord())}});
+  record::ControlBatchBuilder footer(next, epoch, now_ms);
+  footer.SnapshotFooter();
+  append(footer.Build());
   return out;
 }
 

@@ -10,16 +10,16 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/bytes.h"
 #include "base/result.h"
-#include "metadata/batch.h"
 #include "metadata/image.h"
 #include "metadata/record.h"
 #include "model/ids.h"
+#include "record/control.h"
+#include "record/iterate.h"
 
 namespace kb::metadata {
 
@@ -27,36 +27,23 @@ namespace kb::metadata {
 // configurations, quotas, producer ids, ACLs, SCRAM users, delegation tokens.
 RecordList RecordsOf(const MetadataImage& image);
 
-// A voter of a KRaft quorum (VotersRecord).
-struct Voter {
-  BrokerId id{kNoBroker};
-  Uuid directory_id;
-  std::vector<Endpoint> endpoints;  // name, host, port
-  int16_t min_kraft_version = 0;
-  int16_t max_kraft_version = 0;
-  bool operator==(const Voter&) const = default;
-};
-
 // What control batches say about the quorum: only in logs of kraft.version 1 (dynamic voters).
 struct QuorumControl {
   int16_t kraft_version = 0;
-  std::vector<Voter> voters;
-  bool operator==(const QuorumControl&) const = default;
+  std::vector<record::Voter> voters;
 };
 
-// A LeaderChange's companions at the start of an epoch, and what stands behind a snapshot's header.
-std::vector<ControlRecord> QuorumControlRecords(const QuorumControl& quorum);
-// Applies a KRaftVersion or Voters record; false for any other type.
-Result<bool> ApplyQuorumControl(ControlType type, ByteView value, QuorumControl& quorum);
+// Takes a KRaftVersion or Voters record over into `quorum`; false for any other type.
+Result<bool> ApplyQuorumControl(const record::RecordView& control, QuorumControl& quorum);
 
 // The bytes of a snapshot file.
-std::string EncodeSnapshot(const RecordList& records, LeaderEpoch epoch, int64_t last_contained_timestamp_ms,
-                           int64_t now_ms, const std::optional<QuorumControl>& quorum = std::nullopt);
+std::vector<uint8_t> EncodeSnapshot(const RecordList& records, LeaderEpoch epoch, int64_t last_contained_timestamp_ms,
+                                    int64_t now_ms, const QuorumControl& quorum = {});
 
 struct DecodedSnapshot {
   RecordList records;
   int64_t last_contained_timestamp_ms = 0;
-  std::optional<QuorumControl> quorum;
+  QuorumControl quorum;
 };
 // path: for messages only. kCorrupt when the file is not whole, from header to footer.
 Result<DecodedSnapshot> DecodeSnapshot(ByteView bytes, const std::string& path);
