@@ -365,7 +365,18 @@ def run(command, seconds=60, stdin=None, check=True, **options):
 ours_only = unittest.skipIf(ORACLE, "says what our broker does where Apache Kafka's way is its own")
 
 
-class BrokerTest(unittest.TestCase):
+class WithLastWords(unittest.TestCase):
+    """Where a test fails, what its broker said last is shown."""
+    broker = None
+
+    def run(self, result=None):
+        before = len(result.failures) + len(result.errors)
+        super().run(result)
+        if len(result.failures) + len(result.errors) > before and self.broker and self.broker.process:
+            print("---- the broker's last words ----\n" + "\n".join(self.broker.process.lines[-40:]))
+
+
+class BrokerTest(WithLastWords):
     """Tests that share one broker. Class attribute CONFIG: keys for its server.properties."""
     CONFIG = {}
 
@@ -379,14 +390,6 @@ class BrokerTest(unittest.TestCase):
         name = "%s-%d" % (self._testMethodName.lower(), random.getrandbits(24))
         self.broker.create_topic(name, partitions, **config)
         return name
-
-    def run(self, result=None):
-        failures = len(result.failures) + len(result.errors)
-        super().run(result)
-        if len(result.failures) + len(result.errors) > failures and getattr(self, "broker", None):
-            process = self.broker.process
-            if process:
-                print("---- the broker's last words ----\n" + "\n".join(process.lines[-40:]))
 
 
 def main():
