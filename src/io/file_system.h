@@ -97,6 +97,7 @@ class FileSystem {
   virtual Status SyncDirectory(const std::string& path) = 0;         // makes its names durable
   virtual Result<std::vector<DirectoryEntry>> List(const std::string& path) = 0;  // without . and .., sorted by name
   virtual Result<bool> Exists(const std::string& path) = 0;
+  virtual Result<uint64_t> SizeOf(const std::string& path) = 0;       // of a file
   virtual Result<int64_t> ModifiedMs(const std::string& path) = 0;
   virtual Status SetModifiedMs(const std::string& path, int64_t wall_ms) = 0;
   virtual Result<Space> SpaceOf(const std::string& path) = 0;

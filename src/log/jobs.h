@@ -1,0 +1,107 @@
+// Jobs: what a log needs done that may block. A log hands out a job at home, any thread runs it (the disk pool), and home
+// gives it back to the log:
+//
+//   FlushJob job = log.PrepareFlush();      home
+//   Status status = job.Run();              disk pool
+//   log.FlushCompleted(job, status);        home
+//
+// A job owns counted references to the files it works on and copies of all else: the log may go on, be truncated or be
+// destroyed meanwhile. A job is used by one thread at a time and run once; one that is never run or never given back does
+// no harm. The file system passed to Log::Open outlives all jobs.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "io/file_system.h"
+#include "log/offset_lookup.h"
+#include "log/segment.h"
+#include "model/ids.h"
+
+namespace kb::log {
+
+// Makes everything appended before PrepareFlush durable: segments, the indexes and producer snapshots of rolled segments,
+// the leader epochs, the directory. An error is final: the kernel has dropped the pages, and the log refuses appends.
+class FlushJob {
+ public:
+  Status Run();
+  // The log is durable below this, when Run succeeded.
+  Offset target_offset() const { return target_offset_; }
+  // Nothing to do: everything is on the disk already. Running it is fine and cheap.
+  bool empty() const { return files_.empty() && paths_.empty() && contents_.empty() && !sync_directory_; }
+
+ private:
+  friend class Log;
+  struct Content {
+    std::string path;
+    std::string bytes;
+    bool replace_atomically = false;
+  };
+  io::FileSystem* file_system_ = nullptr;
+  std::string directory_;
+  Offset target_offset_{0};
+  uint64_t truncations_ = 0;                     // of the log when the job was made
+  std::vector<Content> contents_;                // written first, then synced
+  std::vector<std::shared_ptr<io::File>> files_; // synced: logs
+  std::vector<std::string> paths_;               // synced if still there: indexes
+  std::vector<std::string> obsolete_;            // removed last: an older snapshot between two segments
+  bool sync_directory_ = false;
+};
+
+// Brings what a read needs into memory: opens files, repairs a damaged index, reads the range ahead.
+class PrefetchJob {
+ public:
+  Status Run();
+
+ private:
+  friend class Log;
+  io::FileSystem* file_system_ = nullptr;
+  std::string directory_;
+  Offset offset_{0};
+  uint64_t max_bytes_ = 0;
+  std::vector<SegmentView> segments_;  // the one with offset_, and the next in case it has no batch there
+  std::vector<Offset> aborted_of_;     // segments whose transaction index is wanted
+  std::vector<std::pair<Offset, std::vector<AbortedTransaction>>> aborted_;
+  bool active_index_is_damaged_ = false;
+};
+
+// Answers ListOffsets by timestamp (timestamp >= 0) or for the maximum timestamp. Reads what is in the log when it is made.
+class TimestampLookupJob {
+ public:
+  // nullopt: no record is that late (or, for the maximum, there is none at all).
+  Result<std::optional<TimestampOffset>> Run();
+
+ private:
+  friend class Log;
+  io::FileSystem* file_system_ = nullptr;
+  std::string directory_;
+  std::optional<int64_t> timestamp_;  // nullopt: the maximum
+  Offset from_offset_{0};
+  std::vector<SegmentView> segments_;
+};
+
+// Removes files that have been taken out of the log. Two steps: Rename gives them the suffix .deleted and is due at once;
+// Remove is due after file.delete.delay.ms (who was reading them by name is done then; slices keep their files anyway).
+// A crash in between is fine: the next Open removes .deleted files.
+class RemovalJob {
+ public:
+  Status Rename();
+  Status Remove();
+  bool empty() const { return paths_.empty(); }
+  size_t segments() const { return segments_; }
+  uint64_t bytes() const { return bytes_; }
+
+ private:
+  friend class Log;
+  io::FileSystem* file_system_ = nullptr;
+  std::vector<std::string> paths_;
+  size_t segments_ = 0;
+  uint64_t bytes_ = 0;
+};
+
+}  // namespace kb::log

@@ -1,0 +1,159 @@
+// Segment: one stretch of a log: <base offset>.log and its indexes.
+//
+//   .log    [ batch ][ batch ][ batch ] …            size_bytes() of them count; bytes behind mean nothing
+//   .index         ▲ every index_interval_bytes or so
+//
+// A segment keeps its files closed until somebody needs them, and its index on the disk (log/index_file.h). Two kinds of
+// callers: the home reactor through Segment, and jobs on the disk pool through a SegmentView, a copy of what a reader needs.
+//
+// The files are the truth, an index is a hint: a lookup accepts an entry only if the batch header at its position carries
+// its offset. So a wrong index can make a read slow, and never wrong.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "io/file_system.h"
+#include "log/file_names.h"
+#include "log/index_file.h"
+#include "log/log_config.h"
+#include "log/tail_ring.h"
+#include "model/ids.h"
+#include "record/batch.h"
+
+namespace kb::log {
+
+enum class Blocking { kNever, kAllowed };
+
+// What a lookup came to.
+struct Lookup {
+  enum Outcome {
+    kFound,      // batch
+    kEnd,        // no batch of this segment reaches so far
+    kNeedsDisk,  // Blocking::kNever, and not everything was in memory
+    kFailed,     // error: could not be read, or a damaged batch is in the way
+  };
+  Outcome outcome = kEnd;
+  BatchLocation batch;
+  bool index_is_damaged = false;  // the index lied; the answer is right all the same
+  std::optional<Error> error;
+};
+
+// What it takes to read one segment, as of some moment. A value: usable on any thread. Null files are not open.
+struct SegmentView {
+  Offset base_offset{0};
+  uint64_t size_bytes = 0;
+  std::shared_ptr<const io::File> log;
+  std::shared_ptr<const io::File> index;  // null with index_entries == 0 as well
+  size_t index_entries = 0;               // in the file
+  std::vector<OffsetIndexEntry> index_tail;
+  std::vector<TimeIndexEntry> time_tail;
+  size_t time_entries = 0;
+  int64_t max_timestamp = record::kNoTimestamp;
+  bool is_active = false;
+
+  // Opens what is needed to find batches and is not open yet. Blocks.
+  Status Open(io::FileSystem& files, const std::string& directory);
+};
+
+// Finds batches. A short-lived helper over a view's or a segment's parts, which outlive it.
+class SegmentReader {
+ public:
+  explicit SegmentReader(const SegmentView& view);
+  SegmentReader(Offset base_offset, uint64_t size_bytes, const io::File* log, const io::File* index, size_t index_entries,
+                const std::vector<OffsetIndexEntry>& index_tail);
+
+  // The first batch whose last offset is at or above `offset`.
+  Lookup Find(Offset offset, Blocking blocking) const;
+  // The batch that begins at `position`, which must be where a batch begins.
+  Lookup BatchAt(uint64_t position, Blocking blocking) const;
+
+ private:
+  struct Start;
+  Start StartFor(Offset offset, Blocking blocking) const;
+  Lookup ScanFrom(uint64_t position, Offset offset, Blocking blocking) const;
+
+  const Offset base_offset_;
+  const uint64_t size_bytes_;
+  const io::File* log_;
+  const io::File* index_;
+  const size_t index_entries_;
+  const std::vector<OffsetIndexEntry>& tail_;
+};
+
+// What is known of a segment when the log is opened.
+struct SegmentState {
+  uint64_t size_bytes = 0;
+  OffsetIndex index;
+  TimeIndex time_index;
+  TxnIndex txn_index;
+  int64_t max_timestamp = record::kNoTimestamp;
+  Offset max_timestamp_offset{kNoOffset};
+  int64_t first_batch_timestamp = record::kNoTimestamp;  // max timestamp of the first batch
+  uint64_t bytes_since_index_entry = 0;
+  int64_t created_ms = 0;
+};
+
+// Reactor-affine.
+class Segment {
+ public:
+  Segment(std::string_view directory, Offset base_offset, SegmentState state)
+      : directory_(directory), base_offset_(base_offset), state_(std::move(state)) {}
+
+  Offset base_offset() const { return base_offset_; }
+  uint64_t size_bytes() const { return state_.size_bytes; }
+  int64_t max_timestamp() const { return state_.max_timestamp; }
+  int64_t first_batch_timestamp() const { return state_.first_batch_timestamp; }
+  int64_t created_ms() const { return state_.created_ms; }
+  int64_t roll_jitter_ms() const { return roll_jitter_ms_; }
+  void set_roll_jitter_ms(int64_t jitter_ms) { roll_jitter_ms_ = jitter_ms; }
+  std::string PathOf(std::string_view suffix) const;
+  // All files the segment may have, by path.
+  std::vector<std::string> Paths() const;
+
+  // ---- writing: the active segment only
+  // Writes batches at the end. On failure the file is as before, or needs_repair() is set.
+  Status Write(io::FileSystem& files, ByteView batches);
+  // Accounts for a batch of the bytes just written, at `position`.
+  void Account(const record::BatchHeader& batch, uint32_t position, const LogConfig& config);
+  // A write failed and could not be cut off: done again before the next one.
+  bool needs_repair() const { return needs_repair_; }
+  bool IndexesAreFull(const LogConfig& config) const;
+  void AddAborted(io::FileSystem& files, const AbortedTransaction& transaction);
+  // Adds the time index's final entry and writes the tails of the indexes.
+  void Seal(io::FileSystem& files);
+  void SpillIndexes(io::FileSystem& files);
+
+  // ---- reading
+  Lookup Find(Offset offset, Blocking blocking, io::FileSystem& files) const;
+  // The open log file; with Blocking::kAllowed it is opened, else null when it is not.
+  Result<std::shared_ptr<io::File>> LogFile(io::FileSystem& files, Blocking blocking) const;
+  SegmentView View() const;
+  // Takes the files that a job opened.
+  void Adopt(const SegmentView& view);
+  const TxnIndex& txn_index() const { return state_.txn_index; }
+  const SegmentState& state() const { return state_; }
+  // The aborted transactions, when they are in memory.
+  const std::vector<AbortedTransaction>* aborted() const;
+
+  bool ReleaseIdle(bool may_close_log);
+  size_t open_files() const { return (log_ != nullptr) + (index_ != nullptr); }
+
+ private:
+  const std::string_view directory_;  // the log's
+  const Offset base_offset_;
+  SegmentState state_;
+  int64_t roll_jitter_ms_ = 0;
+  bool needs_repair_ = false;
+  mutable bool used_ = false;
+  mutable std::shared_ptr<io::File> log_;
+  mutable std::shared_ptr<io::File> index_;
+  mutable std::optional<std::vector<AbortedTransaction>> aborted_;
+};
+
+}  // namespace kb::log
