@@ -71,13 +71,13 @@ class DiskPool {
 // is held for some pointer moves, and an idle thread costs nothing (moodycamel's blocking queue spins before it sleeps).
 class ThreadDiskPool final : public DiskPool {
  public:
-  explicit ThreadDiskPool(int most_threads, std::string name = "disk");
+  explicit ThreadDiskPool(size_t most_threads, std::string name = "disk");
   ~ThreadDiskPool() override;
   void Submit(Closure job, Reactor& home, Closure done) override;
   // Runs what was submitted, then ends the threads. What is submitted later is dropped. From a thread that is neither of
   // the pool nor a reactor's.
   void Stop();
-  int threads() const;
+  size_t threads() const;
 
  private:
   struct Job {
@@ -87,13 +87,13 @@ class ThreadDiskPool final : public DiskPool {
   };
   void Work();
 
-  const int most_threads_;
+  const size_t most_threads_;
   const std::string name_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Job> jobs_;
   std::vector<std::thread> threads_;
-  int idle_ = 0;
+  size_t idle_ = 0;
   bool stopping_ = false;
 };
 

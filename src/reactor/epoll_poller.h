@@ -4,6 +4,8 @@
 // is not called by the next. The eventfd is edge-triggered and never read, which saves a system call for each wake-up.
 #pragma once
 
+#include <sys/epoll.h>
+
 #include <memory>
 #include <vector>
 
@@ -21,7 +23,8 @@ class EpollPoller final : public Poller {
   Result<IoRegistration> Add(int descriptor, uint32_t interest, IoHandler& handler) override;
   void Modify(IoRegistration registration, int descriptor, uint32_t interest) override;
   void Remove(IoRegistration registration, int descriptor) override;
-  size_t Poll(int64_t timeout_ns, size_t most_events) override;
+  void Wait(int64_t timeout_ns, size_t most_events) override;
+  void Dispatch() override;
   void Wake() override;
 
  private:
@@ -30,7 +33,7 @@ class EpollPoller final : public Poller {
     uint32_t generation = 1;
     uint32_t next_free = 0;  // + 1; 0: none
   };
-  EpollPoller(int epoll, int wake) : epoll_(epoll), wake_(wake) {}
+  EpollPoller(int epoll, int wake);
   Slot* Find(IoRegistration registration);
   IoRegistration TakeSlot(IoHandler& handler);
   void ReleaseSlot(IoRegistration registration);
@@ -39,6 +42,8 @@ class EpollPoller final : public Poller {
   const int wake_;
   std::vector<Slot> slots_;
   uint32_t free_slots_ = 0;
+  const std::unique_ptr<epoll_event[]> events_;
+  int noted_ = 0;  // of events_
 };
 
 }  // namespace kb::reactor

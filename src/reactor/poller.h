@@ -41,10 +41,12 @@ class Poller {
   virtual void Remove(IoRegistration registration, int descriptor) = 0;
 
   // Waits until something is ready, someone calls Wake(), or timeout_ns has passed (0: does not wait; negative: for ever).
-  // Never returns early because of rounding. Calls the handlers of at most `most_events` events; returns how many.
-  virtual size_t Poll(int64_t timeout_ns, size_t most_events) = 0;
+  // Never returns early because of rounding. Notes at most `most_events` events for Dispatch().
+  virtual void Wait(int64_t timeout_ns, size_t most_events) = 0;
+  // Calls the handlers of what the last Wait() noted.
+  virtual void Dispatch() = 0;
 
-  // Thread-safe. Ends the present Poll(), or else the next.
+  // Thread-safe. Ends the present Wait(), or else the next.
   virtual void Wake() = 0;
 };
 

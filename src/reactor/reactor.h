@@ -42,6 +42,7 @@ class Runnable : public ListNode<RunQueueTag> {
  public:
   using RunFunction = void (*)(Runnable& self);
   void Run() { run_(*this); }
+  bool Runs(RunFunction run) const { return run_ == run; }
 
  protected:
   explicit Runnable(RunFunction run) : run_(run) {}

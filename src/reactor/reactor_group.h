@@ -6,6 +6,7 @@
 // Owned and called by one thread (main).
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -67,5 +68,8 @@ class ReactorGroup {
 
 // The CPUs that this process may use.
 std::vector<int> AllowedCpus();
+
+// A thread with that name (15 characters are seen) in which every signal is blocked: signals are main's.
+std::thread StartThread(const std::string& name, std::function<void()> main);
 
 }  // namespace kb::reactor
