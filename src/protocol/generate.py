@@ -433,7 +433,7 @@ class Walk:
             test = condition(field.versions, flexible)
             lines.append("case %d:" % field.tag)
             if test:
-                lines.append("if (!(%s)) {\n tags.Keep();\n break;\n }" % test)
+                lines.append("if (!(%s)) {\n tags.TooEarly();\n break;\n }" % test)
             lines.append("%s\nbreak;" % self.get_field(field, field.versions.within(flexible)))
         lines.append("default:\ntags.Keep();\n}\n}")
         return lines

@@ -1,5 +1,7 @@
 #include "protocol/reader.h"
 
+#include <functional>
+
 namespace kb::protocol {
 
 uint32_t Reader::ReadLongUvarint() {
@@ -30,33 +32,23 @@ void Reader::KeepTagSection(Arena& arena, Array<RawTag>& unknown) {
   for (TagSection tags(*this, arena, unknown); tags.Next();) tags.Keep();
 }
 
-bool TagSection::NextTag() {
-  if (started_ && reader_.position() != end_) reader_.Fail();
-  started_ = true;
-  if (left_ <= 0 || !reader_.ok()) {
-    Finish();
-    return false;
-  }
-  --left_;
-  number_ = reader_.ReadUvarint();
-  uint32_t size = reader_.ReadUvarint();
-  if (size > reader_.left()) reader_.Fail();
-  end_ = reader_.position() + size;
-  return reader_.ok();
-}
-
 void TagSection::Keep() {
-  if (unknown_.size() >= 4 && reader_.memory_left_ < sizeof(RawTag)) return reader_.Fail();
-  if (reader_.memory_left_ != SIZE_MAX) reader_.memory_left_ -= std::min(reader_.memory_left_, 2 * sizeof(RawTag));
-  ByteView bytes = reader_.Take(end_ - reader_.position());
+  constexpr size_t kMemory = 2 * sizeof(RawTag);  // the array doubles
+  if (reader_.memory_left_ < kMemory) return reader_.Fail();
+  reader_.memory_left_ -= kMemory;
+  ByteView bytes = reader_.Take(size_);
+  if (!reader_.ok()) return;
   unknown_.Add(arena_, RawTag{number_, bytes});
+  ++kept_;
 }
 
-void TagSection::Finish() {
+void TagSection::Sort() {
   auto lower = [](const RawTag& a, const RawTag& b) { return a.number < b.number; };
-  if (!std::is_sorted(unknown_.begin(), unknown_.end(), lower)) {
-    std::stable_sort(unknown_.begin(), unknown_.end(), lower);
-  }
+  if (std::is_sorted(unknown_.begin(), unknown_.end(), lower)) return;
+  // By place in the frame where the numbers are the same. std::stable_sort would take memory that a request controls.
+  std::sort(unknown_.begin(), unknown_.end(), [](const RawTag& a, const RawTag& b) {
+    return a.number != b.number ? a.number < b.number : std::less<>()(a.bytes.data(), b.bytes.data());
+  });
 }
 
 }  // namespace kb::protocol

@@ -203,8 +203,8 @@ class Reader {
 //     }
 //   }
 //
-// A known field must fill exactly the size its tag announced. Tags may come in any order; the unknown ones are kept in
-// ascending order, which is the order in which they must be written.
+// Tags may come in any order and more than once. The unknown ones are kept in ascending order, in which they are written
+// again. A known field says itself where it ends: like Apache Kafka, nobody compares that with the size its tag announced.
 class TagSection {
  public:
   TagSection(Reader& reader, Arena& arena, Array<RawTag>& unknown)
@@ -212,23 +212,31 @@ class TagSection {
 
   // Moves to the next tag. False at the end, and when the bytes are malformed.
   bool Next() {
-    if (left_ <= 0 && !started_) return false;
-    return NextTag();
+    if (left_ > 0 && reader_.ok()) [[unlikely]] {
+      --left_;
+      number_ = reader_.ReadUvarint();
+      size_ = reader_.ReadUvarint();
+      return reader_.ok();
+    }
+    if (kept_ > 1) Sort();
+    return false;
   }
   uint32_t number() const { return number_; }
+  // Keeps the current tag as it is.
   void Keep();
+  // The current tag belongs to a field that this version does not have yet: malformed, as for Apache Kafka.
+  void TooEarly() { reader_.Fail(); }
 
  private:
-  bool NextTag();
-  void Finish();
+  void Sort();
 
   Reader& reader_;
   Arena& arena_;
   Array<RawTag>& unknown_;
   int32_t left_;  // Apache Kafka reads a count beyond 31 bits as none, and so do we
   uint32_t number_ = 0;
-  size_t end_ = 0;  // position behind the current tag's bytes
-  bool started_ = false;
+  uint32_t size_ = 0;  // in bytes
+  uint32_t kept_ = 0;
 };
 
 }  // namespace kb::protocol

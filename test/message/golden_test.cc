@@ -145,7 +145,8 @@ TEST_F(GoldenTest, EveryStoredFormHasItsPrefix) {
       EXPECT_EQ(reader.position(), prefix.size());
     });
   }
-  ExpectRan(885, "stored forms");
+  what_ = "stored forms";
+  if (IsOurCopy()) ExpectRan(885, "stored forms");
 }
 
 TEST_F(GoldenTest, EveryFrameFromItsSizeToItsLastByte) {
