@@ -24,11 +24,12 @@ bool JavaCouldReadIt(ByteView frame) {
 
 class Lz4Decoder : public Decoder {
  public:
-  Lz4Decoder() { KB_CHECK(!LZ4F_isError(LZ4F_createDecompressionContext(&context_, LZ4F_VERSION))); }
   ~Lz4Decoder() override { LZ4F_freeDecompressionContext(context_); }
 
   void Start(ByteView payload) override {
-    LZ4F_resetDecompressionContext(context_);
+    // LZ4F_resetDecompressionContext (1.9.4) keeps the content size that a broken frame announced, and then the next
+    // frame, perhaps of another client, fails. Only a context whose frame ended well is used again.
+    if (!ended_) Renew();
     rest_ = payload;
     ended_ = false;
     readable_ = JavaCouldReadIt(payload);
@@ -53,9 +54,14 @@ class Lz4Decoder : public Decoder {
   }
 
  private:
+  void Renew() {
+    LZ4F_freeDecompressionContext(context_);
+    KB_CHECK(!LZ4F_isError(LZ4F_createDecompressionContext(&context_, LZ4F_VERSION)));
+  }
+
   LZ4F_dctx* context_ = nullptr;
   ByteView rest_;
-  bool ended_ = false;
+  bool ended_ = false;  // the frame was read to its end
   bool readable_ = false;
   std::array<uint8_t, kPieceBytes> piece_;
 };

@@ -85,13 +85,11 @@ bool ParseRecordBody(ByteView body, RecordView* record) {
          fields.rest().empty();
 }
 
-RecordIterator::RecordIterator(const BatchView& batch, Decompressor& decompressor, Compressor* tee)
-    : batch_(batch), decompressor_(decompressor), tee_(tee), left_(batch.record_count()) {
+RecordIterator::RecordIterator(const BatchView& batch, Decompressor& decompressor, const Options& options)
+    : batch_(batch), decompressor_(decompressor), tee_(options.tee), left_(batch.record_count()) {
   if (left_ < 0) state_ = kInvalid;
-  // An emptied batch has no payload, not even the frame of its codec.
-  bool nothing_packed = left_ == 0 && batch.payload().empty();
-  decompressor_.Start(nothing_packed ? Codec::kNone : batch.codec(), batch.payload(),
-                      UnpackLimit(batch.bytes().size()));
+  if (left_ == 0) state_ = kEnd;  // an emptied batch: what follows its header, if anything, means nothing
+  decompressor_.Start(batch.codec(), batch.payload(), options.most_bytes);
 }
 
 RecordIterator::Answer RecordIterator::Next(RecordView* record) {

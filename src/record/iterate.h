@@ -65,12 +65,18 @@ class RecordIterator {
     kEnd,          // as many records as the batch counts, and not a byte more
     kInvalid,      // the bytes are not the records that the batch counts
     kUndecodable,  // the codec's stream is broken, or the codec is none
-    kTooLarge,     // more bytes came out than UnpackLimit allows
+    kTooLarge,     // more bytes came out than the limit allows
+  };
+  struct Options {
+    // Receives the unpacked bytes as they are read, for a batch that is packed anew; may be null.
+    Compressor* tee = nullptr;
+    // How many unpacked bytes there may be. Stored batches were held against UnpackLimit when they came.
+    size_t most_bytes = INT32_MAX;
   };
 
   // The batch's bytes, decompressor and tee outlive the iterator; the decompressor serves nobody else meanwhile.
-  // tee: receives the unpacked bytes as they are read, for a batch that is packed anew; may be null.
-  RecordIterator(const BatchView& batch, Decompressor& decompressor, Compressor* tee = nullptr);
+  RecordIterator(const BatchView& batch, Decompressor& decompressor) : RecordIterator(batch, decompressor, Options()) {}
+  RecordIterator(const BatchView& batch, Decompressor& decompressor, const Options& options);
   RecordIterator(const RecordIterator&) = delete;
   RecordIterator& operator=(const RecordIterator&) = delete;
 

@@ -115,7 +115,7 @@ class Validation {
                                    : static_cast<size_t>(INT32_MAX);
     std::unique_ptr<Compressor> packer = repacks_ ? StartRepacking(batch) : nullptr;
 
-    RecordIterator records(batch, decompressor_, packer.get());
+    RecordIterator records(batch, decompressor_, {.tee = packer.get(), .most_bytes = UnpackLimit(bytes_.size())});
     RecordView record;
     RecordIterator::Answer answer;
     for (int32_t index = 0; (answer = records.Next(&record)) == RecordIterator::kRecord; ++index) {
