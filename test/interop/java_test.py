@@ -1,0 +1,157 @@
+#!/usr/bin/python3
+"""Apache Kafka's own command-line tools, version 4.3.1, unmodified: the classes behind kafka-topics.sh and its siblings."""
+import base64
+import os
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+import harness  # noqa: E402
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOPICS = "org.apache.kafka.tools.TopicCommand"
+PRODUCER = "org.apache.kafka.tools.ConsoleProducer"
+CONSUMER = "org.apache.kafka.tools.consumer.ConsoleConsumer"
+GET_OFFSETS = "org.apache.kafka.tools.GetOffsetShell"
+API_VERSIONS = "org.apache.kafka.tools.BrokerApiVersionsCommand"
+CONFIGS = "kafka.admin.ConfigCommand"
+
+
+def fetch_classes():
+    """The folder with Apache Kafka's jars, or the end of this test as skipped."""
+    done = subprocess.run([os.path.join(HERE, "java", "fetch")], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        harness.skip(done.stderr.strip())
+    return os.path.dirname(done.stdout.strip())
+
+
+class JavaTools(harness.BrokerTest):
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        command = harness.oracle_java("-Xmx512m", folder=CLASSES) + [os.path.join(HERE, "java", "Tools.java")]
+        cls.tools = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                                     preexec_fn=harness.die_with_parent)
+        cls.addClassCleanup(cls.tools.wait)
+        cls.addClassCleanup(cls.tools.kill)
+
+    def tool(self, main_class, *arguments, stdin="", status=0):
+        """What the tool writes to its standard output, or, where it is to fail, to both streams."""
+        address = ["--bootstrap-server", self.broker.address]
+        fields = [stdin, main_class, *address, *arguments]
+        self.tools.stdin.write("\t".join(base64.b64encode(f.encode()).decode() for f in fields) + "\n")
+        self.tools.stdin.flush()
+        line = self.tools.stdout.readline()
+        self.assertTrue(line, "the JVM has ended")
+        got, output, errors = line.rstrip("\n").split("\t")
+        output, errors = base64.b64decode(output).decode(), base64.b64decode(errors).decode()
+        self.assertEqual(str(status), got, " ".join([main_class, *arguments]) + "\n" + output + errors)
+        return output if status == 0 else output + errors
+
+    def consume(self, topic, count, *arguments):
+        """`count` records as the console consumer prints them; it ends by itself when it has that many."""
+        lines = self.tool(CONSUMER, "--topic", topic, "--max-messages", str(count), "--timeout-ms", "30000",
+                          *arguments).splitlines()
+        return [line for line in lines if "KIP-848" not in line]  # advice of the tool's
+
+    def until(self, look, expected):
+        deadline = time.monotonic() + 30
+        while True:
+            got = look()
+            if got == expected:
+                return
+            self.assertLess(time.monotonic(), deadline, "%r expected, last %r" % (expected, got))
+
+    # ---- kafka-topics.sh
+
+    def test_topics_from_creation_to_deletion(self):
+        topic = "java-topic"
+        self.assertIn("Created topic " + topic, self.tool(
+            TOPICS, "--create", "--topic", topic, "--partitions", "2", "--replication-factor", "1", "--config", "retention.ms=99"))
+        self.assertIn("already exists", self.tool(TOPICS, "--create", "--topic", topic, status=1))
+        self.tool(TOPICS, "--create", "--if-not-exists", "--topic", topic)
+        self.until(lambda: topic in self.tool(TOPICS, "--list").split(), True)
+        described = self.tool(TOPICS, "--describe", "--topic", topic)
+        self.assertIn("PartitionCount: 2", described)
+        self.assertIn("retention.ms=99", described)
+        self.assertIn("Leader: 1\tReplicas: 1\tIsr: 1", described)
+        self.tool(TOPICS, "--alter", "--topic", topic, "--partitions", "3")
+        self.until(lambda: "PartitionCount: 3" in self.tool(TOPICS, "--describe", "--topic", topic), True)
+        self.assertIn("3", self.tool(TOPICS, "--alter", "--topic", topic, "--partitions", "2", status=1))
+        self.tool(TOPICS, "--delete", "--topic", topic)
+        self.until(lambda: topic in self.tool(TOPICS, "--list").split(), False)
+        self.assertIn("does not exist", self.tool(TOPICS, "--delete", "--topic", topic, status=1))
+
+    def test_a_refused_topic(self):
+        for arguments in (("--topic", "too-many", "--replication-factor", "3"), ("--topic", "bad-config", "--config", "retention.ms=soon"),
+                          ("--topic", "bad name!")):
+            self.assertIn("Error while executing", self.tool(TOPICS, "--create", *arguments, status=1))
+
+    # ---- kafka-console-producer.sh, kafka-console-consumer.sh, kafka-get-offsets.sh
+
+    def test_every_codec_through_the_consoles(self):
+        for codec in ("none", "gzip", "snappy", "lz4", "zstd"):
+            with self.subTest(codec):
+                topic = self.topic()
+                lines = ["%s %d" % (codec, i) for i in range(200)]
+                self.tool(PRODUCER, "--topic", topic, "--compression-codec", codec, stdin="\n".join(lines) + "\n")
+                self.assertEqual(lines, self.consume(topic, 200, "--from-beginning", "--partition", "0"))
+
+    def test_keys_and_headers(self):
+        topic = self.topic()
+        self.tool(PRODUCER, "--topic", topic, "--reader-property", "parse.key=true", "--reader-property", "parse.headers=true",
+                  stdin="h1:v1\tkey\tvalue\n")
+        self.assertEqual(["h1:v1\tkey\tvalue"], self.consume(
+            topic, 1, "--from-beginning", "--formatter-property", "print.key=true", "--formatter-property", "print.headers=true"))
+
+    def test_acks_and_a_producer_without_idempotence(self):
+        for acks in ("0", "1", "all"):
+            with self.subTest(acks):
+                topic = self.topic()
+                self.tool(PRODUCER, "--topic", topic, "--producer-property", "enable.idempotence=false",
+                          "--producer-property", "acks=" + acks, stdin="one\ntwo\n")
+                self.assertEqual(["one", "two"], self.consume(topic, 2, "--from-beginning"))
+
+    def test_a_group_goes_on_where_it_stopped(self):
+        topic = self.topic(partitions=2)
+        group = "group-" + topic
+        self.tool(PRODUCER, "--topic", topic, stdin="a\nb\nc\n")
+        self.assertEqual({"a", "b", "c"}, set(self.consume(topic, 3, "--group", group, "--from-beginning")))
+        self.tool(PRODUCER, "--topic", topic, stdin="d\n")
+        self.assertEqual(["d"], self.consume(topic, 1, "--group", group))
+
+    def test_offsets(self):
+        topic = self.topic(partitions=2)
+        self.tool(PRODUCER, "--topic", topic, stdin="".join("%d\n" % i for i in range(30)))
+        at = {}
+        for when in ("earliest", "latest", "-1", "-2", "max-timestamp", "earliest-local", "1000"):
+            rows = self.tool(GET_OFFSETS, "--topic", topic, "--time", when).split()
+            at[when] = sum(int(row.rsplit(":", 1)[1]) for row in rows if row.startswith(topic))
+        self.assertEqual((0, 30, 30, 0, 0), (at["earliest"], at["latest"], at["-1"], at["-2"], at["earliest-local"]))
+        self.assertEqual(0, at["1000"], "the first record after 1970")
+
+    # ---- what the broker says of itself
+
+    def test_broker_api_versions(self):
+        said = self.tool(API_VERSIONS)
+        self.assertIn("%s (id: 1 " % self.broker.address, said)
+        for row in ("Produce(0): 0 to 13 [usable: 13]", "Fetch(1): 4 to 18 [usable: 18]",
+                    "ApiVersions(18): 0 to 4 [usable: 4]", "DescribeTopicPartitions(75): 0 [usable: 0]"):
+            self.assertIn(row, said)
+
+    def test_configs(self):
+        topic = self.topic(cleanup_policy="compact")
+        said = self.tool(CONFIGS, "--describe", "--all", "--entity-type", "topics", "--entity-name", topic)
+        self.assertIn("cleanup.policy=compact", said)
+        self.assertIn("DYNAMIC_TOPIC_CONFIG", said)
+        self.assertIn("segment.bytes=1073741824", said)
+        said = self.tool(CONFIGS, "--describe", "--all", "--entity-type", "brokers", "--entity-name", "1")
+        self.assertIn("node.id=1", said)
+        self.assertIn("STATIC_BROKER_CONFIG", said)
+
+
+if __name__ == "__main__":
+    CLASSES = harness.ORACLE or fetch_classes()
+    harness.main()
