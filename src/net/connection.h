@@ -7,8 +7,9 @@
 //
 // A frame's buffer grows with the bytes that arrive, never to the announced size; a connection without a started frame has none.
 // Not read from the socket while any of these holds (then TCP slows the client down):
-//   - delivery is paused by the handler, or ConnectionOptions::most_in_flight requests are unanswered or unsent,
-//     or more than most_queued_response_bytes wait to be sent. What was read already is kept, at most one scratch full.
+//   - delivery is paused by the handler, or ConnectionOptions::most_in_flight requests are unanswered or unsent, or
+//     unanswered ones hold most_in_work_bytes, or most_queued_response_bytes wait to be sent. What was read already is kept,
+//     at most one scratch full.
 //   - the reactor's memory account for small frames is full; or a frame above kLargeFrameBytes waits for room for all of it
 //     in the account for large ones. (It asks once its first kFreeBytes are here: announcing costs nothing.)
 //
@@ -116,11 +117,12 @@ class Connection final : private reactor::IoHandler,
     kLingering,    // all is sent and our side shut; reads and forgets until the client closes (see Linger())
     kClosed
   };
-  enum class Waiting : uint8_t { kNothing, kSmallMemory, kLargeMemory };
+  enum class Waiting : uint8_t { kNothing, kSmallMemory, kLargeMemory };  // not read until there is room
   struct Slot {
     enum class State : uint8_t { kPending, kReady, kNone, kCloseHere } state = State::kPending;
     bool close_behind = false;
-    uint8_t size_prefix[4];
+    uint8_t size_prefix[4] = {};
+    uint32_t request_bytes = 0;
     Response response;
   };
   class Step : public reactor::Runnable {  // our place in the run queue: flush, then deliver
@@ -132,40 +134,52 @@ class Connection final : private reactor::IoHandler,
     Connection& connection_;
   };
 
-  // --- reading (connection.cc, "Reading")
+  // Reading.
   void OnIo(uint32_t readiness) override;
   void OnReadable();
-  bool MayRead();           // checks memory; may put the connection among those that wait for it
-  bool ReadOnce(size_t& read_bytes);
+  bool MayRead();  // also takes memory, or gets in line for it
+  bool MayReadMore();
+  bool ReadOnce(size_t& bytes_left);  // false: the socket has no more for now, or we are closed
   void OnEndOfStream();
-  bool Consume(ByteView& bytes);  // false: closed meanwhile
-  bool TakeHeader(ByteView& bytes);
+  void Consume(ByteView& bytes);
+  void TakeHeader(ByteView& bytes);
   void TakeBody(ByteView& bytes);
   void GrowFrame(size_t capacity);
-  bool FrameComplete() const { return header_bytes_ == 4 && frame_filled_ == frame_size_; }
-  bool FrameStarted() const { return header_bytes_ > 0; }
   void DeliverFrame();
   bool CanDeliver() const;
+  bool FrameStarted() const { return header_bytes_ > 0; }
+  bool FrameComplete() const { return header_bytes_ == sizeof header_ && frame_filled_ == frame_size_; }
   void KeepForLater(ByteView bytes);
   void DeliverKept();
   void NoteProgress(size_t bytes);
+  void DropFrame();
   void DropInput();
+  void Forget();  // what comes while lingering
 
-  // --- answering ("Answering")
+  // Answering.
   Slot& SlotOf(uint64_t sequence);
-  void Answered(uint64_t sequence);
-  void ScheduleStep();
+  void Settle(Slot& slot, Slot::State state);
   void RunStep();
   void Flush();
-  enum class Sent { kSome, kBlocked, kNothingReady, kEnded };
+  // What may leave next: bytes of one write, or a file range.
+  struct Batch;
+  enum class Sent { kSome, kBlocked, kNothing, kClosed };
+  bool Gather(Batch& batch);  // false: a file has shrunk
+  bool GatherSlot(const Slot& slot, uint64_t skip, Batch& batch);
+  bool GatherSlice(const Slice& slice, uint64_t skip, bool copies, Batch& batch);
   Sent SendSome();
   Sent SendFilePart(const FileRange& range, uint64_t offset);
+  Sent OnSent(int64_t result, uint64_t wanted);
   void Advance(uint64_t bytes);
-  bool DropFinishedSlots();  // false: it was time to close
+  void PopSlot();
+  bool ReachedEnd();  // drops what was answered with nothing; true: the place to close is reached
+  void StopDelivering();
   void FinishIfDone();
+  void FinishLast();
   void Linger();
 
   void UpdateInterest();
+  void CloseBecause(std::string_view reason, std::string_view detail);
   void CloseNow();
   void Retain() { ++references_; }
   void Release();
@@ -186,8 +200,7 @@ class Connection final : private reactor::IoHandler,
   bool end_of_stream_ = false;
   bool delivery_paused_ = false;
   bool write_blocked_ = false;
-  bool read_blocked_ = false;  // readable, but it may not be read now
-  bool in_delivery_ = false;
+  bool read_blocked_ = false;  // was readable and may not be read: not even asked for
   bool overdraft_ = false;     // may finish its frame though the account is full
 
   // The frame that is arriving.
@@ -212,7 +225,10 @@ class Connection final : private reactor::IoHandler,
   uint64_t first_sequence_ = 0;
   uint64_t next_sequence_ = 0;
   size_t unanswered_ = 0;
+  size_t in_work_bytes_ = 0;    // of unanswered requests
   uint64_t sent_of_first_ = 0;  // bytes of the first slot's answer that have left, its length prefix included
+  uint64_t sent_bytes_ = 0;     // ever
+  bool close_reached_ = false;  // the answer behind which we close has left
   size_t queued_bytes_ = 0;     // in memory, of answers that have not left
 };
 

@@ -9,8 +9,8 @@
 // half of it, the first in line may finish its frame (one at a time); and while somebody waits, a connection that has
 // started a frame and does not go on with it for kStallNs is closed.
 //
-// Bound per reactor: small + large + one scratch-full + one frame of kLargeFrameBytes, and for each connection
-// most_queued_response_bytes plus one response.
+// Bound per reactor: 1.5 x small + large + one scratch-full, and for each connection most_queued_response_bytes plus one
+// response.
 //
 // Reactor-affine. Must outlive all ConnectionRefs and Frames.
 #pragma once
@@ -32,9 +32,10 @@ namespace kb::net {
 
 struct ConnectionOptions {
   size_t most_frame_bytes = 100 << 20;            // socket.request.max.bytes
-  size_t small_memory_bytes = 64 << 20;           // 64 scratch-fulls a millisecond drain in far less than one
+  size_t small_memory_bytes = 64 << 20;           // a second's worth of 64 MB/s for each reactor
   size_t large_memory_bytes = 100 << 20;          // raised to most_frame_bytes
   size_t most_in_flight = 64;                     // Java producers use 5, librdkafka as many as it may
+  size_t most_in_work_bytes = 16 << 20;           // of one connection; exceeded by at most one frame
   size_t most_queued_response_bytes = 1 << 20;    // in memory; file ranges cost none and are bounded by most_in_flight
   int64_t idle_ns = 600'000'000'000;              // connections.max.idle.ms; < 0: never
 };
@@ -90,11 +91,16 @@ class ConnectionSet {
   void Touch(Connection& connection);
   void ArmIdleTimer();
   void OnIdleTimer();
+  void BeginDrain();
+  void NoteFrameStart(Connection& connection);
+  void NoteFrameEnd(Connection& connection);
+  bool ReserveLarge(Connection& connection);
+  void GiveLarge(Connection& connection);
   void WaitForMemory(Connection& connection, Connection::Waiting which);
   void OnSmallReturned();
   void OnLargeReturned();
   void LendOverdraft();
-  void ReturnOverdraft(Connection& connection);
+  void TakeBackOverdraft(Connection& connection);
   void ArmStallTimer();
   void OnStallTimer();
   void Wake(Connection& connection);
@@ -108,7 +114,7 @@ class ConnectionSet {
   ConnectionMetrics metrics_;
   MemoryAccount small_;
   MemoryAccount large_;
-  size_t small_in_work_bytes_ = 0;
+  size_t arriving_bytes_ = 0;  // of the small account, what no request has yet
   Buffer read_scratch_;
   Buffer write_scratch_;
 

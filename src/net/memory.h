@@ -28,6 +28,8 @@ class MemoryAccount {
   void Take(size_t bytes) { used_bytes_ += bytes; }
   void Return(size_t bytes);
 
+  // Runs on_returned as if bytes had been given back.
+  void Nudge() { home_.Schedule(on_returned_); }
   void set_awaited(bool awaited) { awaited_ = awaited; }
 
  private:
