@@ -396,7 +396,8 @@ class Walk:
 
     def get_struct(self, field, null):
         if not field.may_be_null:
-            return "Get(r, v, a, m.%s);" % field.name
+            fresh = "m.%s = {};\n" % field.name if field.tag is not None else ""  # a tag may come twice; the last one counts
+            return fresh + "Get(r, v, a, m.%s);" % field.name
         present = "Get(r, v, a, *(m.%s = a.New<%s>()));" % (field.name, self.qualified(field.struct))
         if not null:
             return present

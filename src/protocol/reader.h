@@ -6,10 +6,11 @@
 // Strings, bytes and records are views into the frame: valid while it is. Arrays live in the arena that is passed in.
 //
 // Memory. A count is believed only as far as the bytes that are left could hold it (count <= left / smallest element), and
-// even then nothing large is reserved on its word: at most kReservePerByte bytes for each byte left, the rest grows by
-// doubling as elements are really decoded. So a decode that fails early costs little, and one that succeeds costs less than
-// 2 x sizeof(element) / smallest element per byte of frame; the worst schema makes that about 100. Who must bound it more
-// tightly says so with set_memory_limit(): past it, the frame counts as malformed.
+// even then no more than kMemoryPerByte bytes for each byte left is reserved on its word: the rest grows by doubling as
+// elements are really decoded. What all arrays and unknown tags of one frame may take together is kFreeMemory +
+// kMemoryPerByte x its size; past that it counts as malformed. (Without that bound a frame of empty names would take 28 bytes,
+// with the copies of growing 56, for each of its own. Real requests stay below 6.) Who must bound it more tightly says so with
+// set_memory_limit().
 //
 // "flexible" chooses the encoding: uvarint length + 1 with 0 for null, or a fixed-width length with -1 for null. As in
 // Apache Kafka every negative length means null, and a null where the schema has none is malformed.
@@ -34,10 +35,15 @@ namespace kb::protocol {
 
 class Reader {
  public:
-  static constexpr size_t kReservePerByte = 8;    // reserved for an array before its elements are read, per byte left
-  static constexpr size_t kMostString = 32767;    // bytes
+  static constexpr size_t kMemoryPerByte = 8;
+  static constexpr size_t kFreeMemory = size_t{4} << 20;
+  static constexpr size_t kMostString = 32767;  // bytes
 
-  explicit Reader(ByteView frame) : begin_(frame.data()), at_(begin_), end_(begin_ + frame.size()) {}
+  explicit Reader(ByteView frame)
+      : begin_(frame.data()),
+        at_(begin_),
+        end_(begin_ + frame.size()),
+        memory_left_(kFreeMemory + kMemoryPerByte * frame.size()) {}
 
   bool ok() const { return ok_; }
   void Fail() {
@@ -48,7 +54,7 @@ class Reader {
   size_t position() const { return static_cast<size_t>(at_ - begin_); }
   // What was not read yet: after a successful Decode, the bytes behind the body.
   ByteView rest() const { return {at_, left()}; }
-  // Bytes that arrays may still take from the arena.
+  // Bytes that arrays and unknown tags may take from the arena from now on.
   void set_memory_limit(size_t bytes) { memory_left_ = bytes; }
 
   bool ReadBool() { return ReadInt<int8_t>() != 0; }
@@ -173,7 +179,7 @@ class Reader {
       Fail();
       return array;
     }
-    size_t capacity = std::min(count, 1 + kReservePerByte * left() / sizeof(T));
+    size_t capacity = std::min(count, 1 + kMemoryPerByte * left() / sizeof(T));
     if (count == 0 || !Grow(arena, array, capacity)) return array;
     for (size_t i = 0; i < count && ok_; ++i) {
       if (i == capacity) {
@@ -190,7 +196,7 @@ class Reader {
   const uint8_t* begin_;
   const uint8_t* at_;
   const uint8_t* end_;
-  size_t memory_left_ = SIZE_MAX;
+  size_t memory_left_;
   bool ok_ = true;
 };
 
