@@ -1,0 +1,359 @@
+#include "group/convert.h"
+
+#include "base/check.h"
+
+namespace kb::group {
+namespace {
+
+std::optional<std::string> Owned(const std::optional<std::string_view>& text) {
+  if (!text.has_value()) return std::nullopt;
+  return std::string(*text);
+}
+
+std::optional<std::string_view> View(const std::optional<std::string>& text) {
+  if (!text.has_value()) return std::nullopt;
+  return std::string_view(*text);
+}
+
+std::string Owned(ByteView bytes) { return std::string(AsText(bytes)); }
+
+int16_t Code(ErrorCode error) { return static_cast<int16_t>(error); }
+
+template <typename T>
+std::vector<T> Owned(const protocol::Array<T>& values) {
+  return std::vector<T>(values.begin(), values.end());
+}
+
+std::vector<std::string> Owned(const protocol::Array<std::string_view>& values) {
+  return std::vector<std::string>(values.begin(), values.end());
+}
+
+}  // namespace
+
+// ── Requests ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+JoinGroupRequest FromMessage(const message::JoinGroupRequest& message, int16_t version, Caller caller) {
+  JoinGroupRequest request;
+  request.version = version;
+  request.caller = std::move(caller);
+  request.group_id = message.group_id;
+  request.session_timeout_ms = message.session_timeout_ms;
+  request.rebalance_timeout_ms = version == 0 ? message.session_timeout_ms : message.rebalance_timeout_ms;
+  request.member_id = message.member_id;
+  request.group_instance_id = Owned(message.group_instance_id);
+  request.protocol_type = message.protocol_type;
+  request.protocols.reserve(message.protocols.size());
+  for (const auto& protocol : message.protocols) {
+    request.protocols.push_back({std::string(protocol.name), Owned(protocol.metadata)});
+  }
+  return request;
+}
+
+SyncGroupRequest FromMessage(const message::SyncGroupRequest& message, int16_t version) {
+  SyncGroupRequest request;
+  request.version = version;
+  request.group_id = message.group_id;
+  request.generation_id = message.generation_id;
+  request.member_id = message.member_id;
+  request.group_instance_id = Owned(message.group_instance_id);
+  request.protocol_type = Owned(message.protocol_type);
+  request.protocol_name = Owned(message.protocol_name);
+  request.assignments.reserve(message.assignments.size());
+  for (const auto& assignment : message.assignments) {
+    request.assignments.push_back({std::string(assignment.member_id), Owned(assignment.assignment)});
+  }
+  return request;
+}
+
+HeartbeatRequest FromMessage(const message::HeartbeatRequest& message, int16_t) {
+  return {std::string(message.group_id), message.generation_id, std::string(message.member_id),
+          Owned(message.group_instance_id)};
+}
+
+LeaveGroupRequest FromMessage(const message::LeaveGroupRequest& message, int16_t version) {
+  constexpr int16_t kListVersion = 3;
+  LeaveGroupRequest request;
+  request.group_id = message.group_id;
+  if (version < kListVersion) {
+    request.members.push_back({std::string(message.member_id), std::nullopt});
+    return request;
+  }
+  request.members.reserve(message.members.size());
+  for (const auto& member : message.members) {
+    request.members.push_back({std::string(member.member_id), Owned(member.group_instance_id)});
+  }
+  return request;
+}
+
+OffsetCommitRequest FromMessage(const message::OffsetCommitRequest& message, int16_t version) {
+  OffsetCommitRequest request;
+  request.version = version;
+  request.group_id = message.group_id;
+  request.generation_id = message.generation_id_or_member_epoch;
+  request.member_id = message.member_id;
+  request.group_instance_id = Owned(message.group_instance_id);
+  request.retention_time_ms = message.retention_time_ms;
+  request.topics.reserve(message.topics.size());
+  for (const auto& topic : message.topics) {
+    auto& owned = request.topics.emplace_back();
+    owned.name = topic.name;
+    owned.topic_id = topic.topic_id;
+    owned.partitions.reserve(topic.partitions.size());
+    for (const auto& partition : topic.partitions) {
+      owned.partitions.push_back({partition.partition_index, partition.committed_offset,
+                                  partition.committed_leader_epoch, Owned(partition.committed_metadata)});
+    }
+  }
+  return request;
+}
+
+std::vector<OffsetFetchRequest> FromMessage(const message::OffsetFetchRequest& message, int16_t version) {
+  constexpr int16_t kGroupsVersion = 8;
+  std::vector<OffsetFetchRequest> requests;
+  auto add_topics = [](const auto& topics, OffsetFetchRequest& request, auto id_of) {
+    if (topics.is_null()) return;
+    request.topics.emplace();
+    request.topics->reserve(topics.size());
+    for (const auto& topic : topics) {
+      request.topics->push_back({std::string(topic.name), id_of(topic), Owned(topic.partition_indexes)});
+    }
+  };
+  if (version < kGroupsVersion) {
+    OffsetFetchRequest& request = requests.emplace_back();
+    request.group_id = message.group_id;
+    request.require_stable = message.require_stable;
+    add_topics(message.topics, request, [](const auto&) { return Uuid(); });
+    return requests;
+  }
+  requests.reserve(message.groups.size());
+  for (const auto& group : message.groups) {
+    OffsetFetchRequest& request = requests.emplace_back();
+    request.group_id = group.group_id;
+    request.member_id = Owned(group.member_id);
+    request.member_epoch = group.member_epoch;
+    request.require_stable = message.require_stable;
+    add_topics(group.topics, request, [](const auto& topic) { return topic.topic_id; });
+  }
+  return requests;
+}
+
+OffsetDeleteRequest FromMessage(const message::OffsetDeleteRequest& message, int16_t) {
+  OffsetDeleteRequest request;
+  request.group_id = message.group_id;
+  request.topics.reserve(message.topics.size());
+  for (const auto& topic : message.topics) {
+    auto& owned = request.topics.emplace_back();
+    owned.name = topic.name;
+    owned.partitions.reserve(topic.partitions.size());
+    for (const auto& partition : topic.partitions) owned.partitions.push_back(partition.partition_index);
+  }
+  return request;
+}
+
+ListGroupsRequest FromMessage(const message::ListGroupsRequest& message, int16_t) {
+  return {Owned(message.states_filter), Owned(message.types_filter)};
+}
+
+DescribeGroupsRequest FromMessage(const message::DescribeGroupsRequest& message, int16_t version) {
+  return {version, Owned(message.groups)};
+}
+
+DeleteGroupsRequest FromMessage(const message::DeleteGroupsRequest& message, int16_t) {
+  return {Owned(message.groups_names)};
+}
+
+// ── Responses ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+message::JoinGroupResponse ToMessage(const JoinGroupResponse& response, int16_t version, Arena& arena) {
+  constexpr int16_t kNullProtocolVersion = 7;
+  message::JoinGroupResponse message;
+  message.error_code = Code(response.error);
+  message.generation_id = response.generation_id;
+  message.protocol_type = View(response.protocol_type);
+  message.protocol_name = View(response.protocol_name);
+  if (version < kNullProtocolVersion && !message.protocol_name.has_value()) message.protocol_name = "";
+  message.leader = response.leader;
+  message.skip_assignment = response.skip_assignment;
+  message.member_id = response.member_id;
+  message.members.Reserve(arena, response.members.size());
+  for (const auto& member : response.members) {
+    auto& listed = message.members.Add(arena);
+    listed.member_id = member.member_id;
+    listed.group_instance_id = View(member.group_instance_id);
+    listed.metadata = AsBytes(member.metadata);
+  }
+  return message;
+}
+
+message::SyncGroupResponse ToMessage(const SyncGroupResponse& response, int16_t, Arena&) {
+  message::SyncGroupResponse message;
+  message.error_code = Code(response.error);
+  message.protocol_type = View(response.protocol_type);
+  message.protocol_name = View(response.protocol_name);
+  message.assignment = AsBytes(response.assignment);
+  return message;
+}
+
+message::HeartbeatResponse ToMessage(const HeartbeatResponse& response, int16_t, Arena&) {
+  message::HeartbeatResponse message;
+  message.error_code = Code(response.error);
+  return message;
+}
+
+message::LeaveGroupResponse ToMessage(const LeaveGroupResponse& response, int16_t version, Arena& arena) {
+  constexpr int16_t kListVersion = 3;
+  message::LeaveGroupResponse message;
+  message.error_code = Code(response.error);
+  if (version < kListVersion) {
+    // No list: what became of the one member is what became of the request.
+    bool only_member = response.error == ErrorCode::kNone && response.members.size() == 1;
+    if (only_member) message.error_code = Code(response.members[0].error);
+    return message;
+  }
+  message.members.Reserve(arena, response.members.size());
+  for (const auto& member : response.members) {
+    auto& listed = message.members.Add(arena);
+    listed.member_id = member.member_id;
+    listed.group_instance_id = View(member.group_instance_id);
+    listed.error_code = Code(member.error);
+  }
+  return message;
+}
+
+message::OffsetCommitResponse ToMessage(const OffsetCommitResponse& response, int16_t, Arena& arena) {
+  message::OffsetCommitResponse message;
+  message.topics.Reserve(arena, response.topics.size());
+  for (const auto& topic : response.topics) {
+    auto& listed = message.topics.Add(arena);
+    listed.name = topic.name;
+    listed.topic_id = topic.topic_id;
+    listed.partitions.Reserve(arena, topic.partitions.size());
+    for (const auto& partition : topic.partitions) {
+      auto& answered = listed.partitions.Add(arena);
+      answered.partition_index = partition.index;
+      answered.error_code = Code(partition.error);
+    }
+  }
+  return message;
+}
+
+namespace {
+
+template <typename Partition>
+void SetPartition(Partition& to, const OffsetFetchResponse::Partition& from) {
+  to.partition_index = from.index;
+  to.committed_offset = from.committed_offset;
+  to.committed_leader_epoch = from.committed_leader_epoch;
+  to.metadata = View(from.metadata);
+  to.error_code = Code(from.error);
+}
+
+template <typename Topics>
+void SetTopics(Topics& to, const std::vector<OffsetFetchResponse::Topic>& from, Arena& arena) {
+  to.Reserve(arena, from.size());
+  for (const auto& topic : from) {
+    auto& listed = to.Add(arena);
+    listed.name = topic.name;
+    if constexpr (requires { listed.topic_id; }) listed.topic_id = topic.topic_id;
+    listed.partitions.Reserve(arena, topic.partitions.size());
+    for (const auto& partition : topic.partitions) SetPartition(listed.partitions.Add(arena), partition);
+  }
+}
+
+}  // namespace
+
+message::OffsetFetchResponse ToMessage(std::span<const OffsetFetchResponse> groups, int16_t version, Arena& arena) {
+  constexpr int16_t kGroupErrorVersion = 2;
+  constexpr int16_t kGroupsVersion = 8;
+  message::OffsetFetchResponse message;
+  if (version < kGroupsVersion) {
+    KB_CHECK(groups.size() == 1);
+    message.error_code = Code(groups[0].error);
+    SetTopics(message.topics, groups[0].topics, arena);
+    if (version >= kGroupErrorVersion || groups[0].error == ErrorCode::kNone) return message;
+    for (auto& topic : message.topics) {
+      for (auto& partition : topic.partitions) partition.error_code = Code(groups[0].error);
+    }
+    return message;
+  }
+  message.groups.Reserve(arena, groups.size());
+  for (const OffsetFetchResponse& group : groups) {
+    auto& listed = message.groups.Add(arena);
+    listed.group_id = group.group_id;
+    listed.error_code = Code(group.error);
+    SetTopics(listed.topics, group.topics, arena);
+  }
+  return message;
+}
+
+message::OffsetDeleteResponse ToMessage(const OffsetDeleteResponse& response, int16_t, Arena& arena) {
+  message::OffsetDeleteResponse message;
+  message.error_code = Code(response.error);
+  message.topics.Reserve(arena, response.topics.size());
+  for (const auto& topic : response.topics) {
+    auto& listed = message.topics.Add(arena);
+    listed.name = topic.name;
+    listed.partitions.Reserve(arena, topic.partitions.size());
+    for (const auto& partition : topic.partitions) {
+      auto& answered = listed.partitions.Add(arena);
+      answered.partition_index = partition.index;
+      answered.error_code = Code(partition.error);
+    }
+  }
+  return message;
+}
+
+message::ListGroupsResponse ToMessage(const ListGroupsResponse& response, int16_t, Arena& arena) {
+  message::ListGroupsResponse message;
+  message.error_code = Code(response.error);
+  message.groups.Reserve(arena, response.groups.size());
+  for (const auto& group : response.groups) {
+    auto& listed = message.groups.Add(arena);
+    listed.group_id = group.group_id;
+    listed.protocol_type = group.protocol_type;
+    listed.group_state = group.group_state;
+    listed.group_type = group.group_type;
+  }
+  return message;
+}
+
+message::DescribeGroupsResponse ToMessage(const DescribeGroupsResponse& response, int16_t version, Arena& arena) {
+  constexpr int16_t kErrorMessageVersion = 6;
+  constexpr int16_t kOperationsVersion = 3;
+  message::DescribeGroupsResponse message;
+  message.groups.Reserve(arena, response.groups.size());
+  for (const auto& group : response.groups) {
+    auto& listed = message.groups.Add(arena);
+    listed.error_code = Code(group.error);
+    if (version >= kErrorMessageVersion) listed.error_message = View(group.error_message);
+    listed.group_id = group.group_id;
+    listed.group_state = group.group_state;
+    listed.protocol_type = group.protocol_type;
+    listed.protocol_data = group.protocol_data;
+    if (version >= kOperationsVersion) listed.authorized_operations = group.authorized_operations;
+    listed.members.Reserve(arena, group.members.size());
+    for (const auto& member : group.members) {
+      auto& described = listed.members.Add(arena);
+      described.member_id = member.member_id;
+      described.group_instance_id = View(member.group_instance_id);
+      described.client_id = member.client_id;
+      described.client_host = member.client_host;
+      described.member_metadata = AsBytes(member.metadata);
+      described.member_assignment = AsBytes(member.assignment);
+    }
+  }
+  return message;
+}
+
+message::DeleteGroupsResponse ToMessage(const DeleteGroupsResponse& response, int16_t, Arena& arena) {
+  message::DeleteGroupsResponse message;
+  message.results.Reserve(arena, response.results.size());
+  for (const auto& result : response.results) {
+    auto& listed = message.results.Add(arena);
+    listed.group_id = result.group_id;
+    listed.error_code = Code(result.error);
+  }
+  return message;
+}
+
+}  // namespace kb::group

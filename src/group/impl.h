@@ -1,0 +1,303 @@
+// GroupShard::Impl: what a shard is made of. Only this room's files (and its tests' inspector) include this.
+//
+//   shard.cc    the doors, the life of a write, timers, loading and unloading
+//   replay.cc   records → state
+//   join.cc     JoinGroup: who may join, and when a rebalance begins and ends
+//   sync.cc     SyncGroup, Heartbeat, LeaveGroup: members of a generation
+//   offsets.cc  OffsetCommit, OffsetFetch, OffsetDelete, expiry, topic deletion
+//   admin.cc    ListGroups, DescribeGroups, DeleteGroups
+//
+// A call collects into a Step: answers, records, and effects, which are what remains to be done when the records are
+// committed, or when they could not be written. Finish makes a Write of the records and effects. Effects name their group
+// by id and incarnation, because it may be gone by then.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "group/group.h"
+#include "group/records.h"
+#include "group/shard.h"
+
+namespace kb::group {
+
+struct GroupRef {
+  std::string id;
+  uint64_t incarnation = 0;
+};
+
+struct OffsetChange {
+  std::string topic;
+  int32_t partition = 0;
+  std::optional<CommittedOffset> value;  // none: removed
+};
+
+// ── Effects ──
+
+struct OffsetsWritten {
+  GroupRef group;
+  std::vector<OffsetChange> changes;
+};
+// The first record of a group that a JoinGroup made; not written: the group goes, with everyone who waits in it.
+struct GroupCreated {
+  GroupRef group;
+};
+// An empty group of another type made place for a classic one; not written: it is back.
+struct GroupConverted {
+  GroupRef group;
+  GroupType from = GroupType::kConsumer;
+  std::set<std::string> record_keys;
+};
+// A later record of a group.
+struct GroupWritten {
+  GroupRef group;
+};
+struct AssignmentWritten {
+  GroupRef group;
+  int32_t generation_id = 0;
+  std::map<std::string, std::string, std::less<>> assignments;
+};
+struct StaticRejoinWritten {
+  GroupRef group;
+  std::string group_instance_id;
+  std::string old_member_id;
+  std::string new_member_id;
+  std::string old_leader;
+  int32_t old_rebalance_timeout_ms = 0;
+  int32_t old_session_timeout_ms = 0;
+  std::vector<MemberProtocol> old_protocols;
+  Ticket ticket = 0;
+  bool can_skip_assignment = false;
+};
+struct GroupDeleted {
+  GroupRef group;
+};
+// An answer that says so only when it is so.
+struct ReplyWhenWritten {
+  Reply reply;
+};
+// An OffsetFetch that wants to see what was being written when it came.
+struct FetchWhenWritten {
+  Ticket ticket = 0;
+  OffsetFetchRequest request;
+};
+
+using Effect = std::variant<OffsetsWritten, GroupCreated, GroupConverted, GroupWritten, AssignmentWritten,
+                            StaticRejoinWritten, GroupDeleted, ReplyWhenWritten, FetchWhenWritten>;
+
+class GroupShard::Impl {
+ public:
+  Impl(const GroupConfig& config, Random& random) : config_(config), random_(random) {}
+
+  struct Step {
+    explicit Step(Now at) : now(at) {}
+    Now now;
+    Outcome out;
+    std::vector<Effect> effects;
+
+    void Answer(Ticket ticket, Response response) { out.replies.push_back({ticket, std::move(response)}); }
+    void Write(RecordBytes record) { out.records.push_back(std::move(record)); }
+  };
+
+  // An Outcome with records, until they are committed. In the order of the log; the unsettled ones are the last.
+  struct Write {
+    WriteId id = 0;
+    size_t records = 0;
+    int64_t end_offset = -1;  // exclusive; -1: not settled yet
+    int64_t deadline_ms = 0;
+    std::vector<Effect> effects;
+  };
+
+  using Groups = std::map<std::string, std::unique_ptr<Group>, std::less<>>;
+
+  // ── shard.cc ──
+  Outcome Finish(Step step);
+  void Appended(WriteId write_id, int64_t base_offset);
+  Outcome Failed(WriteId write_id, ErrorCode log_error, Now now);
+  Outcome Committed(int64_t high_watermark, Now now);
+  std::optional<int64_t> NextDeadlineMs();
+  Outcome Expire(Now now);
+  Outcome Loaded(Now now);
+  std::vector<Reply> Unload(ErrorCode error);
+  GroupCounts counts() const;
+
+  Group* Find(std::string_view group_id);
+  const Group* Find(std::string_view group_id) const;
+  Group* Find(const GroupRef& ref);
+  Group& Create(std::string_view group_id, Now now);
+  void Erase(Group& group);
+  // Drops a group of which neither the log nor anybody knows anything any more.
+  void EraseIfNothing(Group& group);
+  static GroupRef RefTo(const Group& group) { return {group.id, group.incarnation}; }
+  void SetState(Group& group, GroupState to);
+  // SetState, and notes when.
+  void Transition(Group& group, GroupState to, Now now);
+  void SetType(Group& group, GroupType type);
+  // Makes the timer first where there is none yet.
+  void Arm(Timers::Timer& timer, TimerTarget target, int64_t deadline_ms);
+  void Tick(Step& step, const TimerTarget& target);
+  void TimeOutWrite(Step& step, Write& write);
+  bool TimeOut(Step& step, Effect& effect);
+  // Answers `error` to everyone who waits in the group, and leaves it without members, as if nobody had ever joined.
+  void Dissolve(Step& step, Group& group, ErrorCode error);
+  bool HasRecords(const Step& step) const { return !step.out.records.empty(); }
+  // Now, or when what the step writes is committed.
+  void AnswerWhenWritten(Step& step, Ticket ticket, Response response);
+
+  void OnCommitted(Step& step, OffsetsWritten& effect);
+  void OnCommitted(Step& step, GroupCreated& effect);
+  void OnCommitted(Step& step, GroupConverted& effect);
+  void OnCommitted(Step& step, GroupWritten& effect);
+  void OnCommitted(Step& step, AssignmentWritten& effect);
+  void OnCommitted(Step& step, StaticRejoinWritten& effect);
+  void OnCommitted(Step& step, GroupDeleted& effect);
+  void OnCommitted(Step& step, ReplyWhenWritten& effect);
+  void OnCommitted(Step& step, FetchWhenWritten& effect);
+  void OnFailed(Step& step, OffsetsWritten& effect, ErrorCode error);
+  void OnFailed(Step& step, GroupCreated& effect, ErrorCode error);
+  void OnFailed(Step& step, GroupConverted& effect, ErrorCode error);
+  void OnFailed(Step& step, GroupWritten& effect, ErrorCode error);
+  void OnFailed(Step& step, AssignmentWritten& effect, ErrorCode error);
+  void OnFailed(Step& step, StaticRejoinWritten& effect, ErrorCode error);
+  void OnFailed(Step& step, GroupDeleted& effect, ErrorCode error);
+  void OnFailed(Step& step, ReplyWhenWritten& effect, ErrorCode error);
+  void OnFailed(Step& step, FetchWhenWritten& effect, ErrorCode error);
+
+  // ── replay.cc ──
+  Status Replay(ByteView key, std::optional<ByteView> value, const RecordOrigin& origin);
+  void ReplayEndOfTransaction(ProducerId producer_id, bool committed, int64_t offset);
+  Status ReplayOffset(const OffsetKey& key, std::optional<ByteView> value, const RecordOrigin& origin);
+  Status ReplayGroup(const ClassicGroupKey& key, std::optional<ByteView> value);
+  void ReplayOther(const OtherGroupKey& key, ByteView key_bytes, bool tombstone);
+  Group& FindOrReplay(std::string_view group_id);
+
+  // ── join.cc ──
+  void Join(Step& step, Ticket ticket, JoinGroupRequest request);
+  std::optional<ErrorCode> RefuseJoin(const JoinGroupRequest& request) const;
+  Group* GroupToJoin(Step& step, const JoinGroupRequest& request, ErrorCode& error);
+  bool HasRoom(Group& group, std::string_view member_id);
+  void JoinUnknown(Step& step, Group& group, Ticket ticket, JoinGroupRequest request);
+  void JoinKnown(Step& step, Group& group, Ticket ticket, JoinGroupRequest request);
+  void GiveMemberId(Step& step, Group& group, Ticket ticket, const JoinGroupRequest& request, std::string member_id);
+  void AddMember(Step& step, Group& group, Ticket ticket, JoinGroupRequest request, std::string member_id);
+  void UpdateMember(Step& step, Group& group, Member& member, Ticket ticket, JoinGroupRequest request);
+  void RejoinStatic(Step& step, Group& group, Ticket ticket, JoinGroupRequest request, std::string new_member_id);
+  void RejoinStableStatic(Step& step, Group& group, Member& member, StaticRejoinWritten undo);
+  void AnswerCurrentGeneration(Step& step, Group& group, const Member& member, Ticket ticket);
+  JoinGroupResponse CurrentGeneration(const Group& group, const std::string& member_id) const;
+  std::optional<ErrorCode> CheckMember(Group& group, const std::string& member_id,
+                                       const std::optional<std::string>& group_instance_id) const;
+  void Park(Step& step, Group& group, Member& member, Ticket ticket);
+  void AnswerJoin(Step& step, Group& group, Member& member, JoinGroupResponse response);
+  void RebalanceOrCompleteJoin(Step& step, Group& group);
+  void PrepareRebalance(Step& step, Group& group);
+  void CompleteJoinIfAllJoined(Step& step, Group& group);
+  void JoinTimerFired(Step& step, Group& group);
+  void CompleteJoin(Step& step, Group& group);
+  void RemoveAbsentMembers(Step& step, Group& group);
+  void StartGeneration(Step& step, Group& group);
+  void BecomeEmpty(Step& step, Group& group);
+  std::string NewMemberId(const JoinGroupRequest& request);
+
+  // ── sync.cc ──
+  void Sync(Step& step, Ticket ticket, SyncGroupRequest request);
+  std::optional<ErrorCode> RefuseSync(Group& group, const SyncGroupRequest& request) const;
+  void SyncCompleting(Step& step, Group& group, Member& member, Ticket ticket, SyncGroupRequest request);
+  void SyncStable(Step& step, Group& group, Member& member, Ticket ticket);
+  void WriteAssignment(Step& step, Group& group, std::vector<MemberAssignment> assignments);
+  void HandOutAssignment(Step& step, Group& group, AssignmentWritten& written);
+  void DropAssignment(Step& step, Group& group, ErrorCode error);
+  void AnswerSync(Step& step, Member& member, SyncGroupResponse response);
+  void NoLongerPendingSync(Group& group, std::string_view member_id);
+  void SyncTimerFired(Step& step, Group& group);
+  ErrorCode Beat(Group* group, const HeartbeatRequest& request, Now now);
+  void Leave(Step& step, Ticket ticket, const LeaveGroupRequest& request);
+  ErrorCode LeaveOne(Step& step, Group& group, const LeaveGroupRequest::Member& leaving);
+  void SessionTimerFired(Step& step, Group& group, Member& member);
+  void PendingMemberTimerFired(Step& step, Group& group, const std::string& member_id);
+  // Answers what the member waits for, and removes it.
+  void Evict(Step& step, Group& group, Member& member);
+  void RestartSession(Group& group, Member& member, Now now);
+
+  // ── offsets.cc ──
+  void Commit(Step& step, Ticket ticket, OffsetCommitRequest request);
+  Group* GroupToCommitTo(const OffsetCommitRequest& request, Now now, ErrorCode& error);
+  std::optional<ErrorCode> RefuseCommit(Group& group, const OffsetCommitRequest& request) const;
+  void Fetch(Step& step, Ticket ticket, OffsetFetchRequest request);
+  OffsetFetchResponse FetchCommitted(const OffsetFetchRequest& request) const;
+  void DeleteOffsets(Step& step, Ticket ticket, const OffsetDeleteRequest& request);
+  // Notes the changes as being written. They must be among the step's records.
+  void WriteOffsets(Step& step, Group& group, std::vector<OffsetChange> changes);
+  void WriteTombstone(Step& step, const Group& group, const std::string& topic, int32_t partition,
+                      std::vector<OffsetChange>& changes);
+  OffsetCell& CellOf(Group& group, const std::string& topic, int32_t partition);
+  void ApplyOffset(Group& group, OffsetChange& change, int64_t record_offset);
+  void DropCellIfUnused(Group& group, const std::string& topic, int32_t partition);
+  void ForgetTransactionalChanges(const std::string& group_id, const std::string& topic, int32_t partition);
+  // Expiry. See offsets.cc for when what expires.
+  void ArmCleanup(Group& group, Now now);
+  void ArmCleanupFor(Group& group, const CommittedOffset& offset, Now now);
+  void ArmCleanupAt(Group& group, int64_t wall_ms, Now now);
+  void CleanupTimerFired(Step& step, Group& group);
+  struct Expired {
+    bool all = true;    // nothing is left that has not expired
+    bool more = false;  // a write is full; call again
+  };
+  Expired ExpireOffsets(Step& step, Group& group);
+  int64_t ExpiryWallMs(const Group& group, const CommittedOffset& offset) const;
+  bool MayExpire(const Group& group) const;
+  void WriteGroupDeletion(Step& step, Group& group);
+  std::optional<int64_t> NextExpiryWallMs(const Group& group, Now now) const;
+  void TopicsDeleted(Step& step, std::vector<DeletedTopic> topics);
+  void Sweep(Step& step);
+  void SweepGroup(Step& step, Group& group);
+
+  // ── admin.cc ──
+  void Delete(Step& step, Ticket ticket, const DeleteGroupsRequest& request);
+  ErrorCode DeleteOne(Step& step, std::string_view group_id);
+  ListGroupsResponse ListGroups(const ListGroupsRequest& request) const;
+  DescribeGroupsResponse DescribeGroups(const DescribeGroupsRequest& request) const;
+  DescribeGroupsResponse::Group Describe(const std::string& group_id, int16_t version) const;
+  void WriteOtherTombstones(Step& step, Group& group);
+
+  const GroupConfig config_;
+  Random& random_;
+  Timers timers_;  // outlives groups_, whose members hold timers
+  Groups groups_;
+  std::deque<Write> writes_;
+  size_t timed_out_writes_ = 0;  // the first so many of writes_ have been answered already
+  WriteId last_write_id_ = 0;
+  uint64_t last_incarnation_ = 0;
+  size_t member_bytes_ = 0;  // of all members, as Member::bytes counts when they join
+  size_t offset_count_ = 0;
+  std::array<size_t, 5> groups_in_state_{};  // classic groups
+  bool loaded_ = false;
+  int64_t committing_offset_ = -1;  // of the write whose effects are being applied
+  Now last_now_;
+
+  // Offsets of transactions that have not ended, by producer.
+  struct TransactionalChange {
+    std::string group_id;
+    OffsetChange change;
+    int64_t record_offset = 0;
+  };
+  std::unordered_map<int64_t, std::vector<TransactionalChange>> open_transactions_;
+
+  // Topics whose offsets are being removed: a walk over the groups, resumed behind sweep_after_.
+  std::vector<DeletedTopic> deleted_topics_;
+  std::vector<DeletedTopic> deleted_topics_next_;  // came during a walk: for the next one
+  std::optional<std::string> sweep_after_;
+  Timers::Timer sweep_timer_;
+};
+
+// The same kind of answer, saying `error`.
+Response WithError(Response response, ErrorCode error);
+
+}  // namespace kb::group
