@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "metadata/features.h"
@@ -24,6 +25,9 @@ struct NodeIdentity {
   std::vector<Uuid> directories;                  // of the usable data directories
   std::optional<std::string> rack;
 };
+
+// The features that a new cluster finalizes when no bootstrap.checkpoint says otherwise: those that we serve.
+metadata::RecordList DefaultBootstrap();
 
 // What a fresh log begins with, inside BeginTransaction and EndTransaction: the bootstrap records, and
 // min.insync.replicas=1 as the brokers' default where ELR is on. min_insync_replicas: the node's own configuration.
@@ -45,6 +49,10 @@ void DecideUnfence(const metadata::MetadataImage& image, BrokerId broker, bool l
 // Takes the broker out of leadership everywhere, ISR into ELR where it was the last, and says that it is shutting down.
 void DecideControlledShutdown(const metadata::MetadataImage& image, BrokerId broker, metadata::RecordList& records);
 void DecideFence(const metadata::MetadataImage& image, BrokerId broker, metadata::RecordList& records);
+
+// Records in which data directory a replica of this broker lies, where the image says something else.
+void DecideAssignDirectories(const metadata::MetadataImage& image, BrokerId broker,
+                             const std::vector<std::pair<PartitionId, Uuid>>& places, metadata::RecordList& records);
 
 // Producer ids.
 inline constexpr int32_t kProducerIdBlockSize = 1000;

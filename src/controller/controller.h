@@ -54,17 +54,18 @@ class Controller {
   // rules, clock, random and log outlive this.
   Controller(Options options, LoadedMetadata loaded, const TopicRules& rules, const Clock& clock, Random& random,
              LogSink& log);
+  ~Controller();
 
   // --- Life of the node. Each makes records pending.
 
   // Takes over in `epoch` (MetadataLog::Begin): LeaderChange, the bootstrap records where the log is fresh, the
   // registrations of this node, unfenced, and the leadership of every partition that it may lead.
-  Status Start(LeaderEpoch epoch);
+  void Start(LeaderEpoch epoch);
 
   // Gives leadership up and fences this node, the way Apache Kafka stops. Nothing may be decided afterwards.
-  Status Stop();
+  void Stop();
 
-  // --- Requests. Each is decided now; kIo only after a failed replay, which is our own bug and ends the process.
+  // --- Requests, after Start and before Stop. Each is decided now.
 
   Decided<message::CreateTopicsResponse> CreateTopics(const message::CreateTopicsRequest& request, int16_t version,
                                                       Arena& arena);
@@ -82,9 +83,9 @@ class Controller {
   struct Append {
     Offset base_offset;
     Offset last_offset;
-    std::string batches;  // for MetadataLog::Append
+    std::vector<uint8_t> batch;  // for MetadataLog::Append
   };
-  // What is pending, as one append; nullopt when nothing is, or while an append is under way.
+  // The next batch; nullopt when nothing is pending, or while an append is under way.
   std::optional<Append> TakeAppend();
   bool has_pending() const;
 
@@ -114,9 +115,20 @@ class Controller {
   BrokerEpoch broker_epoch() const { return broker_epoch_; }
 
  private:
-  // Replays the records onto working() and makes them pending as a batch of their own or with those before them.
+  struct Entry;
+  struct Queue;
+
+  // The batch at the end of the queue, begun anew.
+  Entry& NewEntry();
+  void CloseLast();
+  void ReplayNext(Entry& entry, ByteView record);
+  // Replays the records onto working() and makes them pending, all in one batch. Returns what to wait for.
   Offset Propose(const metadata::RecordList& records);
-  void ProposeControl(std::vector<metadata::ControlRecord> records);
+  // Likewise where records need not take effect together.
+  Offset ProposeInParts(const metadata::RecordList& records);
+  void ProposeLeaderChange();
+  void ProposeAbort();
+  // For a decision that wrote nothing and may have seen what is not on the disk yet.
   Offset WaitForAll() const;
   TopicDecisionContext ContextFor(Arena& arena);
 
@@ -130,30 +142,19 @@ class Controller {
   metadata::ImagePtr published_;
   metadata::QuorumControl quorum_;
   metadata::RecordList bootstrap_;
-  bool is_fresh_;
+  const bool is_fresh_;
+  const bool aborts_transaction_;
 
-  LeaderEpoch epoch_{0};
+  LeaderEpoch epoch_{0};                   // 0: not started
   BrokerEpoch broker_epoch_{-1};
   Offset next_offset_;                     // of the next record decided
-  Offset committed_{kNoOffset};            // last offset on the disk
-
-  struct Pending;                          // whole batches, and records that will become one
-  std::unique_ptr<Pending> pending_;
-  struct UnderWay {
-    Offset last_offset;
-    metadata::ImageBuilder::Published published;
-  };
-  std::optional<UnderWay> under_way_;
+  Offset committed_;                       // last offset on the disk
+  std::unique_ptr<Queue> queue_;
   uint64_t bytes_since_snapshot_;
   bool stopped_ = false;
-
- public:
-  ~Controller();
 };
 
-// Writes everything pending and waits for the disk: at start and stop, and in tests. Returns what was committed, null
-// images when nothing was pending; the changes of several appends are those between the first old and the last new image
-// only for the last one, so use it where nobody needs them.
+// Writes everything pending and waits for the disk: at start and at stop, where nobody needs to be told of changes.
 Status Drain(Controller& controller, MetadataLog& log);
 
 }  // namespace kb::controller

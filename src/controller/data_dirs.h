@@ -16,6 +16,8 @@
 
 namespace kb::controller {
 
+inline constexpr std::string_view kBootstrapName = "bootstrap.checkpoint";
+
 struct DataDir {
   std::string path;
   Uuid id;                      // directory.id
@@ -42,7 +44,7 @@ Result<bool> IsUnformatted(io::FileSystem& files, const DataDirsQuery& query);
 // of another cluster or node; kCorrupt: unreadable, or two directories with one id; kNotFound: not formatted.
 Result<DataDirs> InspectDataDirs(io::FileSystem& files, const DataDirsQuery& query, Random& random);
 
-// Stores the ids that InspectDataDirs drew.
+// Stores the ids that InspectDataDirs drew: for directories that are new, and for those from before there were ids.
 Status WriteDirectoryIds(io::FileSystem& files, const DataDirs& dirs, BrokerId node_id);
 
 struct FormatOptions {
@@ -52,9 +54,8 @@ struct FormatOptions {
   std::string cluster_id;  // as a rule a Uuid's text
 };
 
-// Makes the directories a new node's: creates them where missing, bootstrap.checkpoint with the features that we serve in
-// the metadata directory, meta.properties with a new directory id in each. A directory that has a meta.properties already
-// is left as it is.
+// Makes the directories a new node's: creates them where missing, with bootstrap.checkpoint (the features that we serve)
+// and meta.properties (a new directory id) in each. A directory that has a meta.properties already is left as it is.
 Status FormatDataDirs(io::FileSystem& files, const FormatOptions& options, Random& random, int64_t now_ms);
 
 }  // namespace kb::controller

@@ -58,6 +58,7 @@ struct LoadedMetadata {
   metadata::QuorumControl quorum; // kraft.version and its voters
   uint64_t bytes_since_snapshot = 0;
   uint64_t torn_bytes = 0;        // at the end, to be cut by Begin()
+  bool open_transaction = false;  // the log ends inside one: its records are not in the image, and it is to be aborted
   size_t replayed_records = 0;
 };
 
@@ -67,7 +68,6 @@ class MetadataLog {
     std::string metadata_dir;      // the data directory that holds __cluster_metadata-0
     BrokerId node_id;
     uint64_t segment_bytes = 1ull << 30;                  // metadata.log.segment.bytes
-    uint64_t bytes_between_snapshots = 20ull << 20;       // metadata.log.max.record.bytes.between.snapshots
     uint64_t retention_bytes = 100ull << 20;              // metadata.max.retention.bytes
   };
 
@@ -83,35 +83,60 @@ class MetadataLog {
   Result<LeaderEpoch> Begin(const LoadedMetadata& loaded);
 
   // After Begin(). Writes whole batches at the end and returns when they are on the disk. base_offset: of the first.
-  // After an error the log is of no further use: what is on the disk is unknown.
+  // After an error the log is of no further use: what is on the disk is unknown. One batch at a time, so that a crash
+  // can tear only the last.
   Status Append(Offset base_offset, ByteView batches);
 
   // Snapshots an image. May run beside Append, on another thread.
-  Status WriteSnapshot(const metadata::MetadataImage& image, const metadata::QuorumControl& quorum, int64_t now_ms);
-  // After WriteSnapshot, and not beside Append: removes the segments and snapshots that retention no longer keeps.
-  Status RemoveOld(Offset snapshot_end);
+  Status WriteSnapshot(const metadata::MetadataImage& image, const metadata::QuorumControl& quorum, int64_t now_ms) const;
+  // After WriteSnapshot, and not beside Append: seals the segment, so that a later start reads only what follows the
+  // snapshot, and removes the segments and snapshots that retention no longer keeps.
+  Status RemoveOld();
 
   const std::string& directory() const { return directory_; }
 
  private:
-  struct Segment;
-  struct SnapshotFile;
-  struct Contents;
-  Status List(Contents& contents) const;
-  Status LoadSnapshot(const Contents& contents, LoadedMetadata& loaded, metadata::ImageBuilder& builder);
-  Status ReplaySegments(const Contents& contents, LoadedMetadata& loaded, metadata::ImageBuilder& builder);
+  struct Segment {
+    Offset base_offset;
+    uint64_t size_bytes = 0;
+  };
+  struct SnapshotFile {
+    Offset end_offset;
+    LeaderEpoch epoch;
+    std::string name;
+    auto operator<=>(const SnapshotFile&) const = default;
+  };
+  // What the directory holds, in ascending order.
+  struct Contents {
+    std::vector<Segment> segments;
+    std::vector<SnapshotFile> snapshots;
+    std::vector<std::string> leftovers;  // of a snapshot that was not finished, or was being removed
+  };
+  class Replay;
+
   std::string PathOf(std::string_view name) const { return directory_ + "/" + std::string(name); }
-  Status Roll(Offset base_offset);
+  std::string SegmentPath(Offset base_offset) const;
+  Result<Contents> List() const;
+  Result<std::optional<QuorumState>> ReadQuorumState() const;
+  Status CheckVoters(const std::optional<QuorumState>& state, const metadata::QuorumControl& quorum) const;
+  Status LoadBootstrap(LoadedMetadata& loaded) const;
+  // Replays the newest snapshot that can be read. Returns where it ends, 0 when there is none.
+  Result<Offset> LoadSnapshot(LoadedMetadata& loaded, metadata::ImageBuilder& builder);
+  Status WriteEpochs();
+  Status OpenActive(const LoadedMetadata& loaded);
+  Status CreateSegment(Offset base_offset);
 
   io::FileSystem& files_;
   const Options options_;
   LogSink& log_;
   const std::string directory_;
-  std::unique_ptr<Contents> contents_;
-  std::unique_ptr<io::File> active_;
-  Offset active_base_{0};
+  Contents contents_;
+  Offset snapshot_end_{0};                 // of the one that was loaded
+  std::optional<Offset> log_end_;          // behind the last batch; nullopt without one
+  std::map<LeaderEpoch, Offset> epochs_;   // of leader-epoch-checkpoint
+  std::unique_ptr<io::File> active_;       // the last segment, from Begin() on
   uint64_t active_size_ = 0;
-  std::map<LeaderEpoch, Offset> epochs_;  // of leader-epoch-checkpoint
+  Offset next_offset_{0};
 };
 
 }  // namespace kb::controller

@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "message/create_topics_response.h"
 #include "metadata/image.h"
+#include "protocol/types.h"
 
 namespace kb::controller {
 
