@@ -51,7 +51,6 @@ class Acceptor::Door final : public reactor::IoHandler {
  public:
   Door(Acceptor& acceptor, int number, std::string name, std::unique_ptr<Listener> listener)
       : acceptor_(acceptor), number_(number), name_(std::move(name)), listener_(std::move(listener)) {}
-  virtual ~Door() = default;
   void OnIo(uint32_t) override { acceptor_.AcceptFrom(*this); }
 
   int number() const { return number_; }
