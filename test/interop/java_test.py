@@ -31,7 +31,7 @@ class JavaTools(harness.BrokerTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        command = harness.oracle_java("-Xmx512m", folder=CLASSES) + [os.path.join(HERE, "java", "Tools.java")]
+        command = harness.oracle_java(CLASSES, "-Xmx512m", *harness.QUICK_JVM) + [os.path.join(HERE, "java", "Tools.java")]
         cls.tools = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                                      preexec_fn=harness.die_with_parent)
         cls.addClassCleanup(cls.tools.wait)

@@ -170,7 +170,8 @@ class Broker:
     data of a former Broker); otherwise a temporary one, removed at the end.
     """
 
-    def __init__(self, config=None, folder=None, arguments=(), wrapper=(), env=None):
+    def __init__(self, config=None, folder=None, arguments=(), wrapper=(), env=None, oracle=ORACLE, jvm=()):
+        self.oracle, self.jvm = oracle, list(jvm)
         self._own_folder = folder is None
         self.folder = folder or tempfile.mkdtemp(prefix="kafka-broker-test-")
         self.data = os.path.join(self.folder, "data")
@@ -205,15 +206,17 @@ class Broker:
                     out.write("%s=%s\n" % (key, value))
 
     def command(self):
-        if ORACLE:
-            return self.wrapper + oracle_java("-Xmx768m") + ["kafka.Kafka", self.properties]
+        if self.oracle:
+            options = self.jvm or ["-Xmx768m", *QUICK_JVM]
+            return self.wrapper + oracle_java(self.oracle, *options) + ["kafka.Kafka", self.properties]
         return self.wrapper + [BROKER, self.properties] + self.arguments
 
     def start(self):
         self.write_properties()
-        if ORACLE and not os.path.exists(os.path.join(self.data, "meta.properties")):
-            subprocess.run(oracle_java() + ["kafka.tools.StorageTool", "format", "-t", "MMvRdwH_R1O3ixIh1-EdSw",
-                                            "-c", self.properties], check=True, capture_output=True)
+        if self.oracle and not os.path.exists(os.path.join(self.data, "meta.properties")):
+            subprocess.run(oracle_java(self.oracle, *QUICK_JVM) + [
+                "kafka.tools.StorageTool", "format", "-t", "MMvRdwH_R1O3ixIh1-EdSw", "-c", self.properties],
+                           check=True, capture_output=True)
         self.process = Process(self.command(), cwd=self.folder, env=self.env)
         self.process.wait_for_line("Kafka Server started")
         self._wait_until_served()
@@ -240,7 +243,7 @@ class Broker:
         """SIGTERM; the broker must end by itself, cleanly."""
         self.process.signal(signal.SIGTERM)
         status = self.process.wait()
-        if status != (143 if ORACLE else 0):  # a JVM ends with 128 + SIGTERM
+        if status != (143 if self.oracle else 0):  # a JVM ends with 128 + SIGTERM
             raise AssertionError("exit status %s after SIGTERM:\n%s" % (status, self.process.output()))
         self.process.end()
 
@@ -312,9 +315,11 @@ class Broker:
         return answer["topics"][0]["partitions"][0]["errorCode"] == 0
 
 
-def oracle_java(*options, folder=None):
-    """The beginning of a command that runs a class of Apache Kafka; its log tells no more than that it has started."""
-    folder = folder or ORACLE
+QUICK_JVM = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]  # starts soon, runs slowly: right for tests
+
+
+def oracle_java(folder, *options):
+    """The beginning of a command that runs a class of the Apache Kafka in `folder`; its log tells that it has started."""
     config = os.path.join(tempfile.gettempdir(), "kafka-broker-test-log4j2-%d.yaml" % os.getuid())
     text = ("Configuration:\n  Appenders:\n    Console: {name: C, PatternLayout: {pattern: '%d %p %c{1} %m%n'}}\n"
             "  Loggers:\n    Root: {level: warn, AppenderRef: [{ref: C}]}\n"
@@ -325,7 +330,7 @@ def oracle_java(*options, folder=None):
         os.rename(config + ".%d" % os.getpid(), config)
     if not glob.glob(os.path.join(folder, "libs", "kafka_2.13-*.jar")):
         raise RuntimeError("no Apache Kafka in %s/libs" % folder)
-    return ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", *options, "-Dlog4j2.configurationFile=" + config,
+    return ["java", *options, "-Dlog4j2.configurationFile=" + config,
             "-cp", os.path.join(folder, "libs", "*")]
 
 
@@ -377,12 +382,13 @@ class WithLastWords(unittest.TestCase):
 
 
 class BrokerTest(WithLastWords):
-    """Tests that share one broker. Class attribute CONFIG: keys for its server.properties."""
+    """Tests that share one broker. CONFIG: keys for its server.properties; ARGUMENTS: its flags (ours only)."""
     CONFIG = {}
+    ARGUMENTS = ()
 
     @classmethod
     def setUpClass(cls):
-        cls.broker = Broker(cls.CONFIG).start()
+        cls.broker = Broker(cls.CONFIG, arguments=cls.ARGUMENTS).start()
         cls.addClassCleanup(cls.broker.close)
 
     def topic(self, partitions=1, **config):

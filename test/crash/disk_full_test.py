@@ -1,0 +1,90 @@
+#!/usr/bin/python3
+"""A disk that is full: the Produce fails, what was acknowledged stays, other directories go on, and the process lives."""
+import base64
+import os
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop", "lib"))
+import batch  # noqa: E402
+import harness  # noqa: E402
+
+KAFKA_STORAGE_ERROR = 56
+
+
+class SmallDisk:
+    """A file system of a few MiB in memory."""
+
+    def __init__(self):
+        self.path = tempfile.mkdtemp(prefix="kafka-broker-small-disk-")
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "none", self.path], capture_output=True, text=True,
+                              check=False)
+        if done.returncode != 0:
+            os.rmdir(self.path)
+            harness.skip("no right to mount a small file system: " + done.stderr.strip())
+
+    def close(self):
+        subprocess.run(["umount", "-l", self.path], check=False)
+        os.rmdir(self.path)
+
+
+@harness.ours_only
+class DiskFull(harness.WithLastWords):
+
+    def setUp(self):
+        self.disk = SmallDisk()
+        self.addCleanup(self.disk.close)
+        self.broker = harness.Broker()
+        self.addCleanup(self.broker.close)
+        self.small = os.path.join(self.disk.path, "data")
+        self.broker.config["log.dirs"] = self.broker.data + "," + self.small
+        self.broker.start()
+        self.broker.create_topic("topic", 2, segment_index_bytes="100000")  # one partition in each directory
+
+    def partition_on(self, folder):
+        return next(p for p in (0, 1) if os.path.isdir(os.path.join(folder, "topic-%d" % p)))
+
+    def produce(self, connection, partition, value):
+        answer = connection.call("Produce", 9, acks=-1, timeoutMs=5000, topicData=[{"name": "topic", "partitionData": [
+            {"index": partition, "records": base64.b64encode(batch.build([(None, value)])).decode()}]}])
+        return answer["responses"][0]["partitionResponses"][0]["errorCode"]
+
+    def read(self, connection, partition):
+        values, offset = [], 0
+        while True:
+            answer = connection.call("Fetch", 12, maxWaitMs=0, minBytes=0, maxBytes=1 << 26, sessionEpoch=-1, topics=[
+                {"topic": "topic", "partitions": [
+                    {"partition": partition, "fetchOffset": offset, "partitionMaxBytes": 1 << 22}]}])
+            records = batch.read(base64.b64decode(answer["responses"][0]["partitions"][0]["records"] or ""))
+            if not records:
+                return values
+            values += [value[:8] for _, rows in records for _, _, value, _ in rows]
+            offset = records[-1][0]["last_offset"] + 1
+
+    def test_the_other_directory_goes_on_and_nothing_acknowledged_is_lost(self):
+        small, large = self.partition_on(self.small), self.partition_on(self.broker.data)
+        acknowledged, error = [], 0
+        with self.broker.connect(30) as connection:
+            while error == 0 and len(acknowledged) < 1000:
+                value = b"%08d" % len(acknowledged) + os.urandom(100000)
+                error = self.produce(connection, small, value)
+                if error == 0:
+                    acknowledged.append(value[:8])
+            self.assertEqual(KAFKA_STORAGE_ERROR, error)
+            self.assertGreater(len(acknowledged), 10)
+            self.assertTrue(self.broker.process.running())
+            for i in range(20):
+                self.assertEqual(0, self.produce(connection, large, b"%08d" % i))
+            self.assertEqual([b"%08d" % i for i in range(20)], self.read(connection, large))
+        self.broker.kill()
+        os.makedirs(self.small, exist_ok=True)
+        subprocess.run(["mount", "-o", "remount,size=64m", self.disk.path], check=True)
+        self.broker.start()
+        with self.broker.connect(30) as connection:
+            self.assertEqual(acknowledged, self.read(connection, small))
+            self.assertEqual(0, self.produce(connection, small, b"goes on."))
+
+
+if __name__ == "__main__":
+    harness.main()
