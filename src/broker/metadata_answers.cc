@@ -2,10 +2,6 @@
 
 namespace kb::broker {
 
-bool IsInternalTopic(std::string_view name) {
-  return name == kOffsetsTopic || name == kTransactionStateTopic || name == kShareStateTopic;
-}
-
 protocol::Array<int32_t> BrokerIdList(Arena& arena, const metadata::BrokerIds& ids) {
   protocol::Array<int32_t> list;
   list.Reserve(arena, ids.size());

@@ -12,13 +12,6 @@
 
 namespace kb::broker {
 
-inline constexpr std::string_view kOffsetsTopic = "__consumer_offsets";
-inline constexpr std::string_view kTransactionStateTopic = "__transaction_state";
-inline constexpr std::string_view kShareStateTopic = "__share_group_state";
-
-// Topics the broker itself writes; clients may read them and not produce to them.
-bool IsInternalTopic(std::string_view name);
-
 // Bit n is AclOperation n. Without an authorizer everybody may do everything that exists for the kind of resource.
 inline constexpr int32_t kAllTopicOperations = 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 11;
 inline constexpr int32_t kAllClusterOperations =

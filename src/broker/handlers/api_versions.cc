@@ -37,7 +37,7 @@ reactor::Task<void> HandleApiVersions(RequestContext& context, const message::Ap
     one.min_version = row.advertised_min_version;
     one.max_version = row.max_version;
   }
-  for (const metadata::FeatureRange& feature : metadata::SupportedFeatures()) {
+  for (const metadata::Feature& feature : metadata::SupportedFeatures()) {
     // Clients before version 4 cannot read a minimum of 0 (KIP-1022).
     if (context.api_version() < 4 && feature.min_level == 0) continue;
     auto& one = response.supported_features.Add(arena);

@@ -29,7 +29,7 @@ reactor::Task<void> HandleDescribeCluster(RequestContext& context, const message
   }
   if (on_controller) {
     for (const auto& [id, controller] : context.image().controllers()) {
-      for (const metadata::Endpoint& endpoint : controller->endpoints) {
+      for (const metadata::Endpoint& endpoint : controller.endpoints) {
         if (endpoint.name != context.listener().name) continue;
         auto& one = response.brokers.Add(arena);
         one.broker_id = id.value();
@@ -41,16 +41,16 @@ reactor::Task<void> HandleDescribeCluster(RequestContext& context, const message
     co_return;
   }
   for (const auto& [id, broker] : context.image().brokers()) {
-    const metadata::Endpoint* endpoint = broker->FindEndpoint(context.listener().name);
-    bool shown = endpoint != nullptr && (!broker->fenced || request.include_fenced_brokers);
+    const metadata::Endpoint* endpoint = broker.FindEndpoint(context.listener().name);
+    bool shown = endpoint != nullptr && (!broker.fenced || request.include_fenced_brokers);
     if (!shown) continue;
     auto& one = response.brokers.Add(arena);
     one.broker_id = id.value();
     one.host = endpoint->host;
     one.port = endpoint->port;
-    one.is_fenced = broker->fenced;
-    if (broker->rack) one.rack = *broker->rack;
-    if (!broker->fenced) response.controller_id = id.value();
+    one.is_fenced = broker.fenced;
+    if (broker.rack) one.rack = *broker.rack;
+    if (!broker.fenced) response.controller_id = id.value();
   }
 }
 

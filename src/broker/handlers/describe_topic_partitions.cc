@@ -26,7 +26,7 @@ class Page {
     auto& one = response_.topics.Add(arena_);
     one.name = topic.name();
     one.topic_id = topic.id();
-    one.is_internal = IsInternalTopic(topic.name());
+    one.is_internal = metadata::IsInternalTopic(topic.name());
     one.topic_authorized_operations = kAllTopicOperations;
     for (int32_t index = first; index < topic.partition_count(); ++index) {
       const metadata::Partition* partition = topic.FindPartition(index);

@@ -21,20 +21,20 @@ class MetadataAnswer {
 
   void AddBrokers() {
     for (const auto& [id, broker] : context_.image().brokers()) {
-      const metadata::Endpoint* endpoint = broker->FindEndpoint(context_.listener().name);
-      if (broker->fenced || endpoint == nullptr) continue;
+      const metadata::Endpoint* endpoint = broker.FindEndpoint(context_.listener().name);
+      if (broker.fenced || endpoint == nullptr) continue;
       auto& one = response_.brokers.Add(arena_);
       one.node_id = id.value();
       one.host = endpoint->host;
       one.port = endpoint->port;
-      if (broker->rack) one.rack = *broker->rack;
+      if (broker.rack) one.rack = *broker.rack;
       // Apache Kafka names any live broker here; clients send controller requests to it and it passes them on.
       response_.controller_id = id.value();
     }
   }
 
   void AddAll() {
-    context_.image().ForEachTopic([&](const metadata::Topic& topic) { AddTopic(topic, /*by_id=*/false); });
+    context_.image().ForEachTopic([&](const metadata::Topic& topic) { AddTopic(topic); });
   }
 
   // Returns the names that should be created.
@@ -46,14 +46,14 @@ class MetadataAnswer {
       } else if (!wanted.topic_id.is_zero()) {
         const metadata::Topic* topic = context_.image().FindTopic(wanted.topic_id);
         if (topic != nullptr) {
-          AddTopic(*topic, /*by_id=*/true);
+          AddTopic(*topic);
         } else {
           AddError(ErrorCode::kUnknownTopicId, std::nullopt, wanted.topic_id);
         }
       } else if (!wanted.name) {
         AddError(ErrorCode::kUnknownTopicId, std::nullopt, wanted.topic_id);
       } else if (const metadata::Topic* topic = context_.image().FindTopic(*wanted.name)) {
-        AddTopic(*topic, /*by_id=*/false);
+        AddTopic(*topic);
       } else {
         AddMissing(*wanted.name, missing);
       }
@@ -62,11 +62,11 @@ class MetadataAnswer {
   }
 
  private:
-  void AddTopic(const metadata::Topic& topic, bool by_id) {
+  void AddTopic(const metadata::Topic& topic) {
     auto& one = response_.topics.Add(arena_);
     one.name = topic.name();
     one.topic_id = topic.id();
-    one.is_internal = IsInternalTopic(topic.name());
+    one.is_internal = metadata::IsInternalTopic(topic.name());
     if (request_.include_topic_authorized_operations) one.topic_authorized_operations = kAllTopicOperations;
     one.partitions.Reserve(arena_, static_cast<size_t>(topic.partition_count()));
     topic.ForEachPartition([&](int32_t index, const metadata::Partition& partition) {
@@ -79,7 +79,6 @@ class MetadataAnswer {
       entry.offline_replicas = OfflineReplicas(arena_, context_.image(), partition);
       entry.error_code = LeaderError(context_.image(), partition);
     });
-    (void)by_id;
   }
 
   void AddMissing(std::string_view name, std::vector<std::string>& missing) {
@@ -93,7 +92,7 @@ class MetadataAnswer {
     auto& one = response_.topics.Add(arena_);
     one.error_code = static_cast<int16_t>(error);
     one.name = name;
-    if (name) one.is_internal = IsInternalTopic(*name);
+    if (name) one.is_internal = metadata::IsInternalTopic(*name);
     one.topic_id = id;
   }
 

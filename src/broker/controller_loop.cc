@@ -1,0 +1,281 @@
+#include "broker/controller_loop.h"
+
+#include <utility>
+
+#include "broker/config_view.h"
+#include "coordinator/group_coordinator.h"
+#include "metadata/topic_name.h"
+
+namespace kb::broker {
+
+using controller::Controller;
+
+ControllerLoop::ControllerLoop(const Environment& environment, std::unique_ptr<Controller> controller,
+                               std::unique_ptr<controller::MetadataLog> log)
+    : environment_(environment), controller_(std::move(controller)), log_(std::move(log)) {
+  applied_ = controller_->published()->provenance().last_offset;
+}
+
+ControllerLoop::~ControllerLoop() = default;
+
+reactor::Task<void> ControllerLoop::WaitApplied(Offset offset) {
+  Kick();
+  while (applied_ < offset) {
+    auto wait = progress_.Wait();
+    co_await wait;
+  }
+}
+
+void ControllerLoop::Kick() {
+  if (writing_ || !controller_->has_pending()) return;
+  writing_ = true;
+  environment_.reactor.Spawn(WriteLoop());
+}
+
+reactor::Task<void> ControllerLoop::WriteLoop() {
+  while (std::optional<Controller::Append> append = controller_->TakeAppend()) {
+    auto run = environment_.disk.Run([this, &append] { return log_->Append(append->base_offset, append->batch); });
+    Status written = co_await run;
+    if (!written.ok()) {
+      environment_.on_fatal(written.error());
+      co_return;  // writing_ stays: nothing is decided any more
+    }
+    Controller::Committed committed = controller_->Commit();
+    Offset last = committed.last_offset;
+    auto apply = Apply(std::move(committed));
+    co_await apply;
+    applied_ = last;
+    progress_.NotifyAll();
+    if (metadata::ImagePtr due = controller_->TakeSnapshotDue(); due != nullptr && !snapshotting_) {
+      auto snapshot = WriteSnapshot(std::move(due));
+      co_await snapshot;
+    }
+  }
+  writing_ = false;
+  progress_.NotifyAll();
+}
+
+reactor::Task<void> ControllerLoop::WriteSnapshot(metadata::ImagePtr image) {
+  snapshotting_ = true;
+  int64_t now_ms = environment_.cluster.clock->WallMs();
+  auto run = environment_.disk.Run([this, &image, now_ms] {
+    Status written = log_->WriteSnapshot(*image, controller_->quorum(), now_ms);
+    if (!written.ok()) return written;
+    return log_->RemoveOld();
+  });
+  Status written = co_await run;
+  // The log itself is whole; the next growth tries again.
+  if (!written.ok()) environment_.log.Error("metadata snapshot: " + written.error().message);
+  snapshotting_ = false;
+}
+
+// The order: what is gone makes room (a topic of the same name may come right behind), what is new is opened, and only
+// then do clients hear of it.
+reactor::Task<void> ControllerLoop::Apply(Controller::Committed committed) {
+  const metadata::ImageChanges& changes = committed.changes;
+  if (!changes.deleted_topics.empty()) {
+    auto remove = DeletePartitions(changes);
+    co_await remove;
+  }
+  if (!changes.created_partitions.empty()) {
+    auto open = OpenPartitions(*committed.new_image, changes.created_partitions);
+    co_await open;
+  }
+  if (!changes.changed_partitions.empty() || !changes.changed_configs.empty()) {
+    auto update = UpdatePartitions(*committed.new_image, changes);
+    co_await update;
+  }
+  if (committed.new_image == nullptr) co_return;
+  auto deleted = std::make_shared<std::vector<group::DeletedTopic>>();
+  for (const auto& topic : changes.deleted_topics) deleted->push_back({topic.name, topic.id});
+  auto on_swap = [this, deleted](reactor::Reactor& reactor, const metadata::MetadataImage&,
+                                 const metadata::MetadataImage&) {
+    if (deleted->empty()) return;
+    environment_.cluster.shards[static_cast<size_t>(reactor.index())]->groups().TopicsDeleted(*deleted);
+  };
+  auto publish = environment_.cluster.images->Publish(committed.new_image, on_swap);
+  co_await publish;
+}
+
+namespace {
+
+// Work for several shards: one vector of T for each.
+template <typename T>
+struct PerShard {
+  std::vector<std::vector<T>> work;
+  explicit PerShard(size_t shards) : work(shards) {}
+  std::vector<T>& Of(const PartitionId& id) { return work[partition::HomeOf(id, work.size())]; }
+};
+
+std::vector<reactor::Reactor*> ReactorsOf(const Cluster& cluster) {
+  std::vector<reactor::Reactor*> reactors;
+  for (Shard* shard : cluster.shards) reactors.push_back(&shard->reactor());
+  return reactors;
+}
+
+partition::Leadership LeadershipOf(const metadata::Partition& partition) {
+  return {partition.leader, partition.leader_epoch, static_cast<int32_t>(partition.replicas.size()),
+          static_cast<int32_t>(partition.isr.size())};
+}
+
+}  // namespace
+
+reactor::Task<void> ControllerLoop::DeletePartitions(const metadata::ImageChanges& changes) {
+  PerShard<PartitionId> work(environment_.cluster.shards.size());
+  for (const auto& topic : changes.deleted_topics) {
+    for (int32_t index = 0; index < topic.partition_count; ++index) {
+      PartitionId id{topic.id, index};
+      work.Of(id).push_back(id);
+      environment_.directories.Forget({topic.name, index});
+    }
+  }
+  int64_t delay_ms = environment_.cluster.options.file_delete_delay_ms;
+  auto each = [&](size_t i) -> reactor::Task<void> {
+    partition::PartitionTable& table = environment_.cluster.shards[i]->partitions();
+    for (const PartitionId& id : work.work[i]) {
+      environment_.cluster.shards[i]->groups().PartitionGone(id);
+      auto remove = table.Delete(id, delay_ms);
+      (void)co_await remove;  // it says so itself
+    }
+  };
+  auto all = reactor::RunOnEach(ReactorsOf(environment_.cluster), each);
+  co_await all;
+}
+
+partition::OpenRequest ControllerLoop::OpenRequestFor(const metadata::MetadataImage& image,
+                                                      const metadata::Topic& topic, int32_t index) {
+  const metadata::Partition& partition = *topic.FindPartition(index);
+  partition::OpenRequest request;
+  request.id = {topic.id(), index};
+  request.name = {topic.name(), index};
+  request.config = environment_.cluster.configs->PartitionConfigOf(image, topic.name());
+  request.leadership = LeadershipOf(partition);
+  environment_.directories.Place(partition.DirectoryOf(controller_->node_id()), request);
+  return request;
+}
+
+reactor::Task<void> ControllerLoop::OpenPartitions(const metadata::MetadataImage& image,
+                                                   const std::vector<PartitionId>& ids) {
+  PerShard<partition::OpenRequest> work(environment_.cluster.shards.size());
+  for (const PartitionId& id : ids) {
+    const metadata::Topic* topic = image.FindTopic(id.topic_id);
+    if (topic == nullptr || !topic->FindPartition(id.partition)->HasReplica(controller_->node_id())) continue;
+    work.Of(id).push_back(OpenRequestFor(image, *topic, id.partition));
+  }
+  auto each = [&](size_t i) -> reactor::Task<void> {
+    Shard& shard = *environment_.cluster.shards[i];
+    std::vector<reactor::Task<Status>> opening;
+    for (partition::OpenRequest& request : work.work[i]) {
+      opening.push_back(shard.partitions().Open(request));
+      opening.back().Start();  // all at once: the disk pool takes as many as it can
+    }
+    for (size_t k = 0; k < opening.size(); ++k) {
+      Status opened = co_await opening[k];
+      const partition::OpenRequest& request = work.work[i][k];
+      if (opened.ok() && request.name.topic == metadata::kConsumerOffsetsTopicName) {
+        shard.groups().PartitionLed(request.id);
+      }
+    }
+  };
+  auto all = reactor::RunOnEach(ReactorsOf(environment_.cluster), each);
+  co_await all;
+}
+
+reactor::Task<void> ControllerLoop::UpdatePartitions(const metadata::MetadataImage& image,
+                                                     const metadata::ImageChanges& changes) {
+  struct Update {
+    PartitionId id;
+    partition::Leadership leadership;
+    partition::PartitionConfig config;
+  };
+  PerShard<Update> work(environment_.cluster.shards.size());
+  auto add = [&](const metadata::Topic& topic, int32_t index) {
+    PartitionId id{topic.id(), index};
+    work.Of(id).push_back({id, LeadershipOf(*topic.FindPartition(index)),
+                           environment_.cluster.configs->PartitionConfigOf(image, topic.name())});
+  };
+  auto add_topic = [&](const metadata::Topic& topic) {
+    topic.ForEachPartition([&](int32_t index, const metadata::Partition&) { add(topic, index); });
+  };
+  for (const PartitionId& id : changes.changed_partitions) {
+    if (const metadata::Topic* topic = image.FindTopic(id.topic_id)) add(*topic, id.partition);
+  }
+  for (const metadata::ConfigResource& resource : changes.changed_configs) {
+    if (resource.type == metadata::ConfigResourceType::kTopic) {
+      if (const metadata::Topic* topic = image.FindTopic(resource.name)) add_topic(*topic);
+    } else if (resource.type == metadata::ConfigResourceType::kBroker) {
+      image.ForEachTopic(add_topic);
+    }
+  }
+  auto each = [&](size_t i) {
+    for (const Update& update : work.work[i]) {
+      std::shared_ptr<partition::Partition> partition = environment_.cluster.shards[i]->partitions().Find(update.id);
+      if (partition == nullptr) continue;
+      partition->UpdateConfig(update.config);
+      partition->UpdateLeadership(update.leadership);
+    }
+  };
+  auto all = reactor::RunOnEach(ReactorsOf(environment_.cluster), each);
+  co_await all;
+}
+
+reactor::Task<void> ControllerLoop::OpenAll() {
+  std::vector<PartitionId> ids;
+  metadata::ImagePtr image = controller_->published();
+  image->ForEachTopic([&](const metadata::Topic& topic) {
+    topic.ForEachPartition([&](int32_t index, const metadata::Partition&) { ids.push_back({topic.id(), index}); });
+  });
+  auto open = OpenPartitions(*image, ids);
+  co_await open;
+}
+
+reactor::Task<void> ControllerLoop::AutoCreate(std::vector<std::string> names) {
+  for (const std::string& name : names) {
+    auto create = EnsureTopic(name, -1, -1, {});
+    ErrorCode error = co_await create;
+    if (error != ErrorCode::kNone && error != ErrorCode::kTopicAlreadyExists) {
+      environment_.log.Warning("topic " + name + " was asked for and cannot be created: " +
+                               std::string(ErrorName(error)));
+    }
+  }
+}
+
+reactor::Task<ErrorCode> ControllerLoop::EnsureTopic(std::string name, int32_t partitions, int16_t replication_factor,
+                                                     std::map<std::string, std::string> configs) {
+  if (controller_->published()->FindTopic(name) != nullptr) co_return ErrorCode::kNone;
+  while (being_created_.contains(name)) {
+    auto wait = progress_.Wait();
+    co_await wait;
+    if (controller_->published()->FindTopic(name) != nullptr) co_return ErrorCode::kNone;
+  }
+  being_created_[name] = 1;
+  Arena arena;
+  message::CreateTopicsRequest request;
+  auto& topic = request.topics.Add(arena);
+  topic.name = name;
+  topic.num_partitions = partitions;
+  topic.replication_factor = replication_factor;
+  for (const auto& [key, value] : configs) {
+    auto& config = topic.configs.Add(arena);
+    config.name = key;
+    config.value = value;
+  }
+  controller::Decided<message::CreateTopicsResponse> decided = controller_->CreateTopics(request, 4, arena);
+  auto wait = WaitApplied(decided.answer_after);
+  co_await wait;
+  being_created_.erase(name);
+  progress_.NotifyAll();
+  co_return static_cast<ErrorCode>(decided.response.topics[0].error_code);
+}
+
+reactor::Task<void> ControllerLoop::Stop() {
+  controller_->Stop();
+  Kick();
+  while (writing_ || controller_->has_pending()) {
+    auto wait = progress_.Wait();
+    co_await wait;
+    if (!writing_) Kick();
+  }
+}
+
+}  // namespace kb::broker

@@ -1,0 +1,103 @@
+// The handlers, one file per API in handlers/. Each reads from top to bottom: it gets the decoded request and an empty
+// response in the request's arena, and fills the response; who called it encodes and sends. Errors of the protocol go into
+// the response. On the connection's reactor.
+#pragma once
+
+#include "broker/request_context.h"
+#include "broker/shard.h"
+#include "message/api_versions_request.h"
+#include "message/api_versions_response.h"
+#include "message/create_partitions_request.h"
+#include "message/create_partitions_response.h"
+#include "message/create_topics_request.h"
+#include "message/create_topics_response.h"
+#include "message/delete_groups_request.h"
+#include "message/delete_groups_response.h"
+#include "message/delete_records_request.h"
+#include "message/delete_records_response.h"
+#include "message/delete_topics_request.h"
+#include "message/delete_topics_response.h"
+#include "message/describe_cluster_request.h"
+#include "message/describe_cluster_response.h"
+#include "message/describe_configs_request.h"
+#include "message/describe_configs_response.h"
+#include "message/describe_groups_request.h"
+#include "message/describe_groups_response.h"
+#include "message/describe_topic_partitions_request.h"
+#include "message/describe_topic_partitions_response.h"
+#include "message/fetch_request.h"
+#include "message/fetch_response.h"
+#include "message/find_coordinator_request.h"
+#include "message/find_coordinator_response.h"
+#include "message/heartbeat_request.h"
+#include "message/heartbeat_response.h"
+#include "message/init_producer_id_request.h"
+#include "message/init_producer_id_response.h"
+#include "message/join_group_request.h"
+#include "message/join_group_response.h"
+#include "message/leave_group_request.h"
+#include "message/leave_group_response.h"
+#include "message/list_groups_request.h"
+#include "message/list_groups_response.h"
+#include "message/list_offsets_request.h"
+#include "message/list_offsets_response.h"
+#include "message/list_partition_reassignments_request.h"
+#include "message/list_partition_reassignments_response.h"
+#include "message/metadata_request.h"
+#include "message/metadata_response.h"
+#include "message/offset_commit_request.h"
+#include "message/offset_commit_response.h"
+#include "message/offset_delete_request.h"
+#include "message/offset_delete_response.h"
+#include "message/offset_fetch_request.h"
+#include "message/offset_fetch_response.h"
+#include "message/offset_for_leader_epoch_request.h"
+#include "message/offset_for_leader_epoch_response.h"
+#include "message/produce_request.h"
+#include "message/produce_response.h"
+#include "message/sasl_authenticate_request.h"
+#include "message/sasl_authenticate_response.h"
+#include "message/sasl_handshake_request.h"
+#include "message/sasl_handshake_response.h"
+#include "message/sync_group_request.h"
+#include "message/sync_group_response.h"
+#include "reactor/task.h"
+
+namespace kb::broker {
+
+#define KB_HANDLER(Api)                                                                             \
+  reactor::Task<void> Handle##Api(RequestContext& context, const message::Api##Request& request, \
+                                  message::Api##Response& response)
+
+KB_HANDLER(ApiVersions);
+KB_HANDLER(CreatePartitions);
+KB_HANDLER(CreateTopics);
+KB_HANDLER(DeleteGroups);
+KB_HANDLER(DeleteRecords);
+KB_HANDLER(DeleteTopics);
+KB_HANDLER(DescribeCluster);
+KB_HANDLER(DescribeConfigs);
+KB_HANDLER(DescribeGroups);
+KB_HANDLER(DescribeTopicPartitions);
+KB_HANDLER(Fetch);
+KB_HANDLER(FindCoordinator);
+KB_HANDLER(Heartbeat);
+KB_HANDLER(InitProducerId);
+KB_HANDLER(JoinGroup);
+KB_HANDLER(LeaveGroup);
+KB_HANDLER(ListGroups);
+KB_HANDLER(ListOffsets);
+KB_HANDLER(ListPartitionReassignments);
+KB_HANDLER(Metadata);
+KB_HANDLER(OffsetCommit);
+KB_HANDLER(OffsetDelete);
+KB_HANDLER(OffsetFetch);
+KB_HANDLER(OffsetForLeaderEpoch);
+KB_HANDLER(Produce);
+KB_HANDLER(SaslAuthenticate);
+KB_HANDLER(SaslHandshake);
+KB_HANDLER(SyncGroup);
+
+#undef KB_HANDLER
+
+}  // namespace kb::broker

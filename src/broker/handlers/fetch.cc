@@ -1,0 +1,344 @@
+// Fetch (key 1): records from the log, in whole batches, straight from the segment files.
+//
+//   session ─ which partitions ─► read all homes at once ─► trim to the request's limits, in its order ─► enough? answer
+//                                        ▲                                                               │ no
+//                                        └────────── something became readable, or max_wait passed ◄── watch
+//
+// Limits: a partition gives at most partition_max_bytes, all together max_bytes; within them data is cut even inside a
+// batch (readers drop the tail). Only the first partition that has anything ignores the limits until one whole batch is
+// there, so that a batch larger than a limit does not block its reader.
+#include <algorithm>
+#include <cerrno>
+
+#include "broker/handlers.h"
+#include "broker/per_partition.h"
+#include "record/batch.h"
+
+namespace kb::broker {
+namespace {
+
+using message::FetchRequest;
+using message::FetchResponse;
+using partition::ReadOutcome;
+using partition::ReadRequest;
+
+// One partition of this fetch: what was asked, and what came of it.
+struct Part {
+  const FetchPartition* wanted = nullptr;
+  PartitionId id;
+  ErrorCode resolve_error = ErrorCode::kNone;  // unknown to the metadata: nobody is asked
+  ReadOutcome outcome;
+  int64_t bytes = 0;  // of the slice that will be sent
+};
+
+class FetchWork {
+ public:
+  FetchWork(RequestContext& context, const FetchRequest& request) : context_(context), request_(request) {
+    isolation_ = request.isolation_level == 1 ? IsolationLevel::kReadCommitted : IsolationLevel::kReadUncommitted;
+    most_bytes_ = std::max<int64_t>(0, std::min(request.max_bytes, context.shard().config().fetch_max_bytes));
+    min_bytes_ = std::min<int64_t>(request.min_bytes, most_bytes_);
+  }
+
+  ErrorCode Begin() {
+    FetchSessionRequest session;
+    session.session_id = request_.session_id;
+    session.epoch = context_.api_version() >= 7 ? request_.session_epoch : -1;
+    session.by_topic_id = by_id();
+    for (const auto& topic : request_.topics) {
+      for (const auto& partition : topic.partitions) {
+        FetchPartition& one = session.partitions.emplace_back();
+        one.key = KeyOf(topic.topic_id, topic.topic, partition.partition);
+        one.fetch_offset = partition.fetch_offset;
+        one.log_start_offset = partition.log_start_offset;
+        one.max_bytes = partition.partition_max_bytes;
+        one.current_leader_epoch = partition.current_leader_epoch;
+        one.last_fetched_epoch = partition.last_fetched_epoch;
+      }
+    }
+    for (const auto& topic : request_.forgotten_topics_data) {
+      for (int32_t partition : topic.partitions) {
+        session.forgotten.push_back(KeyOf(topic.topic_id, topic.topic, partition));
+      }
+    }
+    int64_t now_ms = context_.shard().clock().MonotonicNs() / kNsPerMs;
+    session_ = context_.shard().fetch_sessions().Begin(std::move(session), now_ms);
+    if (session_.error() == ErrorCode::kNone) Resolve();
+    return session_.error();
+  }
+
+  reactor::Task<void> Read() {
+    std::vector<size_t> asked;
+    for (size_t i = 0; i < parts_.size(); ++i) {
+      if (parts_[i].resolve_error == ErrorCode::kNone) asked.push_back(i);
+    }
+    if (!asked.empty()) {
+      ByHome homes(context_.shard(), asked, [this](size_t i) -> const PartitionId& { return parts_[i].id; });
+      auto each = [&](size_t home) {
+        std::vector<ReadRequest> reads;
+        reads.reserve(homes.places[home].size());
+        for (size_t place : homes.places[home]) reads.push_back(RequestFor(parts_[asked[place]]));
+        return homes.shards[home]->partitions().Read(std::move(reads));
+      };
+      auto all = reactor::RunOnEach(homes.reactors, each);
+      std::vector<std::vector<ReadOutcome>> outcomes = co_await all;
+      for (size_t home = 0; home < outcomes.size(); ++home) {
+        for (size_t i = 0; i < outcomes[home].size(); ++i) {
+          parts_[asked[homes.places[home][i]]].outcome = std::move(outcomes[home][i]);
+        }
+      }
+    }
+    Trim();
+  }
+
+  // Whether there is a reason to answer now.
+  bool IsReady() const {
+    if (request_.max_wait_ms <= 0 || total_bytes_ >= min_bytes_) return true;
+    bool anything_to_wait_for = false;
+    for (const Part& part : parts_) {
+      if (part.resolve_error != ErrorCode::kNone) continue;  // unknown partitions do not end the wait for the others
+      if (part.outcome.error != ErrorCode::kNone || part.outcome.diverging) return true;
+      anything_to_wait_for = true;
+    }
+    return !anything_to_wait_for;
+  }
+
+  // Until something may have changed, or the deadline.
+  reactor::Task<void> Wait(int64_t deadline_ns) {
+    auto woken = std::make_shared<reactor::Completion<void>>();
+    reactor::Reactor* here = &context_.shard().reactor();
+    std::vector<size_t> watched;
+    for (size_t i = 0; i < parts_.size(); ++i) {
+      if (parts_[i].resolve_error == ErrorCode::kNone) watched.push_back(i);
+    }
+    ByHome homes(context_.shard(), watched, [this](size_t i) -> const PartitionId& { return parts_[i].id; });
+    // When the missing bytes have arrived in all, at least one home has got its share of them.
+    int64_t missing = std::max<int64_t>(1, min_bytes_ - total_bytes_);
+    int64_t share = (missing + static_cast<int64_t>(homes.reactors.size()) - 1) /
+                    static_cast<int64_t>(homes.reactors.size());
+    std::vector<Subscription> subscriptions;
+    for (size_t home = 0; home < homes.reactors.size(); ++home) {
+      subscriptions.push_back(Subscribe(*homes.shards[home], homes.places[home], watched, share, woken, here));
+    }
+    context_.shard().Park(woken);
+    auto wait = woken->WaitFor(deadline_ns - context_.shard().clock().MonotonicNs());
+    co_await wait;
+    context_.shard().Unpark(woken);
+    for (Subscription& one : subscriptions) one.End();
+  }
+
+  void Answer(FetchResponse& response) {
+    std::vector<FetchOutcome> outcomes;
+    outcomes.reserve(parts_.size());
+    for (const Part& part : parts_) outcomes.push_back(OutcomeOf(part));
+    std::vector<bool> told = session_.Finish(outcomes);
+    response.session_id = session_.session_id();
+    Arena& arena = context_.arena();
+    const FetchKey* last = nullptr;
+    for (size_t i = 0; i < parts_.size(); ++i) {
+      if (!told[i]) continue;
+      const FetchKey& key = parts_[i].wanted->key;
+      if (last == nullptr || last->topic != key.topic || last->topic_id != key.topic_id) {
+        auto& topic = response.responses.Add(arena);
+        topic.topic = arena.Copy(std::string_view(key.topic));
+        topic.topic_id = key.topic_id;
+        last = &key;
+      }
+      Fill(parts_[i], response.responses.back().partitions.Add(arena));
+    }
+  }
+
+ private:
+  // A watch at one home. It is the home's to touch.
+  struct Subscription {
+    Shard* home;
+    std::vector<PartitionId> ids;
+    std::shared_ptr<partition::Watch> watch;
+    void End() {
+      home->reactor().Post([&table = home->partitions(), ids = std::move(ids), watch = std::move(watch)] {
+        table.DropWatch(ids, watch);
+      });
+    }
+  };
+
+  Subscription Subscribe(Shard& home, const std::vector<size_t>& places, const std::vector<size_t>& watched,
+                         int64_t share, const std::shared_ptr<reactor::Completion<void>>& woken,
+                         reactor::Reactor* here) {
+    // `woken` is this reactor's: it is only carried there and back. What fires after the fetch went on finds nobody.
+    auto fire = [weak = std::weak_ptr(woken), here] {
+      here->Post([weak] {
+        if (auto still_there = weak.lock()) still_there->TrySet();
+      });
+    };
+    auto watch = std::make_shared<partition::Watch>(std::move(fire), share);
+    std::vector<PartitionId> ids;
+    std::vector<Offset> seen;
+    for (size_t place : places) {
+      const Part& part = parts_[watched[place]];
+      ids.push_back(part.id);
+      seen.push_back(part.outcome.high_watermark);
+    }
+    home.reactor().Post([&table = home.partitions(), ids, seen = std::move(seen), watch] {
+      table.AddWatch(ids, seen, watch);
+    });
+    return {&home, std::move(ids), std::move(watch)};
+  }
+
+  bool by_id() const { return context_.api_version() >= 13; }
+
+  FetchKey KeyOf(const Uuid& topic_id, std::string_view topic, int32_t partition) const {
+    if (by_id()) return {topic_id, "", partition};
+    return {Uuid(), std::string(topic), partition};
+  }
+
+  void Resolve() {
+    const metadata::MetadataImage& image = context_.image();
+    parts_.reserve(session_.partitions().size());
+    for (const FetchPartition& wanted : session_.partitions()) {
+      Part& part = parts_.emplace_back();
+      part.wanted = &wanted;
+      const metadata::Topic* topic =
+          by_id() ? image.FindTopic(wanted.key.topic_id) : image.FindTopic(wanted.key.topic);
+      if (topic == nullptr && by_id()) {
+        part.resolve_error = ErrorCode::kUnknownTopicId;
+      } else if (topic == nullptr || topic->FindPartition(wanted.key.partition) == nullptr) {
+        part.resolve_error = ErrorCode::kUnknownTopicOrPartition;
+      } else {
+        part.id = {topic->id(), wanted.key.partition};
+      }
+    }
+  }
+
+  ReadRequest RequestFor(const Part& part) const {
+    ReadRequest read;
+    read.id = part.id;
+    read.fetch_offset = Offset(part.wanted->fetch_offset);
+    read.max_bytes = static_cast<int32_t>(std::clamp<int64_t>(part.wanted->max_bytes, 0, most_bytes_));
+    read.current_leader_epoch = LeaderEpoch(part.wanted->current_leader_epoch);
+    read.last_fetched_epoch = LeaderEpoch(part.wanted->last_fetched_epoch);
+    read.isolation = isolation_;
+    return read;
+  }
+
+  void Trim() {
+    int64_t left = most_bytes_;
+    total_bytes_ = 0;
+    for (Part& part : parts_) {
+      part.bytes = 0;
+      if (part.resolve_error != ErrorCode::kNone || !part.outcome.slice) continue;
+      auto whole = static_cast<int64_t>(part.outcome.slice->size_bytes);
+      int64_t limit = std::min<int64_t>(std::max(part.wanted->max_bytes, 0), left);
+      if (whole > limit) {
+        // A reader can do nothing with less than a batch.
+        int64_t first_batch = FirstBatchBytes(*part.outcome.slice);
+        if (first_batch > limit && total_bytes_ != 0) continue;
+        limit = std::max(limit, first_batch);
+      }
+      part.bytes = std::min(whole, limit);
+      total_bytes_ += part.bytes;
+      left = std::max<int64_t>(0, left - part.bytes);
+    }
+  }
+
+  // The size of the batch that a slice begins with. The slice was just looked up, so its start is in memory.
+  static int64_t FirstBatchBytes(const log::Slice& slice) {
+    uint8_t prefix[record::kBatchPrefixBytes];
+    Result<size_t> read = slice.file->ReadCached(slice.position, prefix);
+    if (!read.ok() || *read < sizeof prefix) return static_cast<int64_t>(slice.size_bytes);
+    return int64_t{LoadBigEndian<int32_t>(prefix + 8)} + static_cast<int64_t>(sizeof prefix);
+  }
+
+  static FetchOutcome OutcomeOf(const Part& part) {
+    FetchOutcome outcome;
+    outcome.error = part.resolve_error != ErrorCode::kNone ? part.resolve_error : part.outcome.error;
+    outcome.has_records = part.bytes > 0;
+    outcome.has_diverging_epoch = part.outcome.diverging.has_value();
+    outcome.high_watermark = part.outcome.high_watermark.value();
+    outcome.log_start_offset = part.outcome.log_start_offset.value();
+    return outcome;
+  }
+
+  template <typename Entry>
+  void Fill(Part& part, Entry& entry) {
+    Arena& arena = context_.arena();
+    const ReadOutcome& outcome = part.outcome;
+    entry.partition_index = part.wanted->key.partition;
+    entry.high_watermark = -1;
+    entry.records = protocol::Records::Of({});
+    if (part.resolve_error != ErrorCode::kNone) {
+      entry.error_code = static_cast<int16_t>(part.resolve_error);
+      return;
+    }
+    entry.error_code = static_cast<int16_t>(outcome.error);
+    entry.high_watermark = outcome.high_watermark.value();
+    entry.last_stable_offset = outcome.last_stable_offset.value();
+    entry.log_start_offset = outcome.log_start_offset.value();
+    bool epoch_moved = outcome.error == ErrorCode::kNotLeaderOrFollower || outcome.error == ErrorCode::kFencedLeaderEpoch;
+    if (epoch_moved) {
+      entry.current_leader.leader_id = outcome.leadership.leader.value();
+      entry.current_leader.leader_epoch = outcome.leadership.leader_epoch.value();
+    }
+    if (outcome.diverging) {
+      entry.diverging_epoch.epoch = outcome.diverging->epoch.value();
+      entry.diverging_epoch.end_offset = outcome.diverging->end_offset.value();
+    }
+    entry.aborted_transactions = std::remove_reference_t<decltype(entry.aborted_transactions)>::Null();
+    if (isolation_ == IsolationLevel::kReadCommitted && outcome.error == ErrorCode::kNone) {
+      entry.aborted_transactions.Reserve(arena, outcome.aborted.size());
+      for (const log::AbortedTransaction& one : outcome.aborted) {
+        auto& aborted = entry.aborted_transactions.Add(arena);
+        aborted.producer_id = one.producer_id.value();
+        aborted.first_offset = one.first_offset.value();
+      }
+    }
+    if (part.bytes > 0) {
+      uint32_t id = context_.AddFileRange(RangeOf(*outcome.slice, part.bytes));
+      entry.records = protocol::Records::External(id, static_cast<uint64_t>(part.bytes));
+    }
+  }
+
+  static net::FileRange RangeOf(const log::Slice& slice, int64_t bytes) {
+    net::FileRange range;
+    range.descriptor = slice.file->descriptor();
+    range.position = slice.position;
+    range.size = static_cast<uint64_t>(bytes);
+    range.keep_alive = slice.file;
+    range.file = slice.file.get();
+    range.read = [](const void* file, uint64_t position, MutableByteView into) -> int64_t {
+      Result<size_t> read = static_cast<const io::File*>(file)->ReadAt(position, into);
+      return read.ok() ? static_cast<int64_t>(*read) : -EIO;
+    };
+    return range;
+  }
+
+  RequestContext& context_;
+  const FetchRequest& request_;
+  IsolationLevel isolation_;
+  int64_t most_bytes_;
+  int64_t min_bytes_;
+  FetchContext session_;
+  std::vector<Part> parts_;
+  int64_t total_bytes_ = 0;
+};
+
+}  // namespace
+
+reactor::Task<void> HandleFetch(RequestContext& context, const FetchRequest& request, FetchResponse& response) {
+  FetchWork work(context, request);
+  ErrorCode error = work.Begin();
+  if (error != ErrorCode::kNone) {
+    response.error_code = static_cast<int16_t>(error);
+    co_return;
+  }
+  const Clock& clock = context.shard().clock();
+  int64_t deadline_ns = clock.MonotonicNs() + int64_t{std::max(request.max_wait_ms, 0)} * kNsPerMs;
+  for (;;) {
+    auto read = work.Read();
+    co_await read;
+    if (work.IsReady() || clock.MonotonicNs() >= deadline_ns || context.shard().stopping()) break;
+    auto wait = work.Wait(deadline_ns);
+    co_await wait;
+  }
+  work.Answer(response);
+}
+
+}  // namespace kb::broker

@@ -1,0 +1,34 @@
+// What the broker is told at start: filled from configuration by `server`, constant while it runs.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace kb::broker {
+
+struct Options {
+  int32_t node_id = 1;
+  std::string cluster_id;
+
+  bool auto_create_topics_enable = true;
+  int32_t max_request_partition_size_limit = 2000;   // of DescribeTopicPartitions
+
+  int64_t file_delete_delay_ms = 60'000;             // log.segment.delete.delay.ms
+
+  int32_t fetch_max_bytes = 57'671'680;              // fetch.max.bytes
+  int32_t max_incremental_fetch_session_cache_slots = 1000;
+
+  int32_t offsets_topic_num_partitions = 50;
+  int16_t offsets_topic_replication_factor = 1;
+  int32_t offsets_topic_segment_bytes = 100 << 20;
+
+  int64_t request_memory_bytes = 64 << 20;           // most an arena may take to decode one request
+};
+
+// One of the broker's sockets. Immutable.
+struct Listener {
+  std::string name;            // as in listener.security.protocol.map
+  bool is_controller = false;  // named by controller.listener.names
+};
+
+}  // namespace kb::broker

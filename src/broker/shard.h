@@ -1,0 +1,100 @@
+// Shard: one reactor's part of the broker, and the way from it to the others.
+//
+// Everything here is reactor-affine but for what is said to be shared read-only. A handler asks its own shard; what
+// belongs to another reactor it reaches by RunOn(shard.ShardOf(id).reactor(), …).
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/log_sink.h"
+#include "broker/fetch_session.h"
+#include "broker/options.h"
+#include "metadata/image.h"
+#include "partition/partition_table.h"
+#include "reactor/completion.h"
+#include "reactor/published.h"
+#include "reactor/reactor.h"
+
+namespace kb::coordinator {
+class GroupCoordinator;
+}
+
+namespace kb::broker {
+
+class ControllerLoop;
+class ConfigView;
+
+// Shared by all shards, read-only once the broker runs.
+struct Cluster {
+  Options options;
+  std::vector<class Shard*> shards;                            // by reactor index
+  reactor::Published<metadata::MetadataImage>* images = nullptr;
+  ControllerLoop* controller = nullptr;                        // lives on shards[0]'s reactor
+  const ConfigView* configs = nullptr;                         // what configuration says, per image
+  const Clock* clock = nullptr;
+};
+
+class Shard {
+ public:
+  struct Environment {
+    Cluster& cluster;
+    reactor::Reactor& reactor;
+    reactor::DiskPool& disk;
+    LogSink& log;
+  };
+  Shard(const Environment& environment, std::unique_ptr<partition::PartitionTable> partitions);
+  ~Shard();
+
+  Cluster& cluster() { return cluster_; }
+  reactor::Reactor& reactor() { return reactor_; }
+  const Options& config() const { return cluster_.options; }
+  const std::string& cluster_id() const { return cluster_.options.cluster_id; }
+  const Clock& clock() const { return *cluster_.clock; }
+  partition::PartitionTable& partitions() { return *partitions_; }
+  FetchSessionCache& fetch_sessions() { return fetch_sessions_; }
+  RateLimitedLog& client_log() { return client_log_; }  // about what clients did wrong
+  coordinator::GroupCoordinator& groups() { return *groups_; }
+  void set_groups(std::unique_ptr<coordinator::GroupCoordinator> groups);
+
+  // The shard that is home to a partition; touch nothing of it but reactor() unless it is this one.
+  Shard& ShardOf(const PartitionId& id) {
+    return *cluster_.shards[partition::HomeOf(id, cluster_.shards.size())];
+  }
+
+  // Valid until the next wait; a request has its own (RequestContext::image).
+  const metadata::MetadataImage& image() const { return cluster_.images->Get(); }
+
+  // Starts to create topics that somebody asked for, with the defaults, and does not wait. Names that are being created
+  // already are left alone.
+  void AutoCreateTopics(std::vector<std::string> names);
+
+  // The node is about to stop: who waits for data goes on now, and nobody waits any more.
+  void BeginStop();
+  bool stopping() const { return stopping_; }
+  void Park(const std::shared_ptr<reactor::Completion<void>>& wait);
+  void Unpark(const std::shared_ptr<reactor::Completion<void>>& wait);
+
+  // A fresh producer id; kNoProducerId with the error that stood in the way.
+  struct NewProducerId {
+    ErrorCode error = ErrorCode::kNone;
+    ProducerId id = kNoProducerId;
+  };
+  reactor::Task<NewProducerId> TakeProducerId();
+
+ private:
+  Cluster& cluster_;
+  reactor::Reactor& reactor_;
+  std::unique_ptr<partition::PartitionTable> partitions_;
+  FetchSessionCache fetch_sessions_;
+  RateLimitedLog client_log_;
+  std::unique_ptr<coordinator::GroupCoordinator> groups_;
+  std::set<std::shared_ptr<reactor::Completion<void>>> parked_;
+  bool stopping_ = false;
+  ProducerId next_producer_id_{0};  // of the block that this shard holds
+  ProducerId producer_ids_end_{0};  // exclusive
+};
+
+}  // namespace kb::broker

@@ -1,0 +1,259 @@
+#include "coordinator/group_coordinator.h"
+
+#include <optional>
+#include <utility>
+
+#include "coordinator/partition_reader.h"
+#include "reactor/completion.h"
+#include "record/builder.h"
+
+namespace kb::coordinator {
+
+using group::GroupShard;
+using group::Now;
+using group::Outcome;
+using group::Reply;
+using group::Ticket;
+
+class GroupCoordinator::Hosted : public std::enable_shared_from_this<Hosted> {
+ public:
+  enum class State { kLoading, kActive, kFailed, kGone };
+
+  Hosted(const Environment& environment, PartitionId id)
+      : environment_(environment), id_(id), shard_(environment.config, environment.reactor.random()) {}
+  ~Hosted() {
+    if (timer_) environment_.reactor.CancelTimer(timer_);
+  }
+
+  const PartitionId& id() const { return id_; }
+  State state() const { return state_; }
+  void set_state(State state) { state_ = state; }
+  GroupShard& shard() { return shard_; }
+  Now now() const { return Now::Of(environment_.clock); }
+
+  // What a request gets instead of the machine's answer.
+  ErrorCode Unavailable() const {
+    switch (state_) {
+      case State::kLoading:
+        return ErrorCode::kCoordinatorLoadInProgress;
+      case State::kActive:
+        return ErrorCode::kNone;
+      case State::kFailed:
+        return ErrorCode::kCoordinatorNotAvailable;
+      case State::kGone:
+        return ErrorCode::kNotCoordinator;
+    }
+    return ErrorCode::kCoordinatorNotAvailable;
+  }
+
+  Ticket AddWaiter(reactor::Completion<group::Response>& waiter) {
+    waiting_[++last_ticket_] = &waiter;
+    return last_ticket_;
+  }
+  void DropWaiter(Ticket ticket) { waiting_.erase(ticket); }
+
+  // Does what the machine said: answers, appends, and sets the timer for what it wants to do next.
+  void Execute(Outcome outcome) {
+    Send(outcome.replies);
+    if (outcome.write_id != 0) Append(outcome);
+    SetTimer();
+  }
+
+  void Unload(ErrorCode error, State state) {
+    if (state_ == State::kActive) Send(shard_.Unload(error));
+    state_ = state;
+  }
+
+ private:
+  void Send(std::vector<Reply>& replies) {
+    for (Reply& reply : replies) {
+      auto found = waiting_.find(reply.ticket);
+      if (found == waiting_.end()) continue;
+      reactor::Completion<group::Response>* waiter = found->second;
+      waiting_.erase(found);
+      waiter->Set(std::move(reply.response));
+    }
+  }
+  void Send(std::vector<Reply>&& replies) { Send(replies); }
+
+  void Append(const Outcome& outcome) {
+    std::shared_ptr<partition::Partition> partition = environment_.partitions.Find(id_);
+    partition::ProduceOutcome appended;
+    if (partition == nullptr) {
+      appended.error = ErrorCode::kNotLeaderOrFollower;
+    } else {
+      std::vector<uint8_t> batch = BuildBatch(outcome);
+      appended = partition->AppendOwn(batch);
+    }
+    if (appended.error != ErrorCode::kNone) return Execute(shard_.Failed(outcome.write_id, appended.error, now()));
+    shard_.Appended(outcome.write_id, appended.base_offset);
+    partition->WhenCommitted(appended.required, [weak = weak_from_this(), this](ErrorCode error) {
+      if (error != ErrorCode::kNone || weak.expired()) return;  // who waits is answered when the shard is unloaded
+      NoteCommitted();
+    });
+  }
+
+  // Not from within the append: the machine wants its writes settled before it hears of commits.
+  void NoteCommitted() {
+    if (commit_noted_) return;
+    commit_noted_ = true;
+    environment_.reactor.Defer([weak = weak_from_this()] {
+      std::shared_ptr<Hosted> hosted = weak.lock();
+      if (hosted == nullptr) return;
+      hosted->commit_noted_ = false;
+      if (hosted->state_ == State::kActive) hosted->TellCommitted();
+    });
+  }
+  void TellCommitted() {
+    std::shared_ptr<partition::Partition> partition = environment_.partitions.Find(id_);
+    if (partition != nullptr) Execute(shard_.Committed(partition->high_watermark().value(), now()));
+  }
+
+  std::vector<uint8_t> BuildBatch(const Outcome& outcome) const {
+    record::BatchBuilder builder(record::BatchOptions{});
+    int64_t now_ms = environment_.clock.WallMs();
+    for (const group::RecordBytes& record : outcome.records) {
+      std::optional<ByteView> value;
+      if (record.value) value = AsBytes(*record.value);
+      builder.Append(now_ms, AsBytes(record.key), value);
+    }
+    return builder.Build();
+  }
+
+  void SetTimer() {
+    std::optional<int64_t> deadline_ms = state_ == State::kActive ? shard_.NextDeadlineMs() : std::nullopt;
+    if (timer_ && deadline_ms == timer_deadline_ms_) return;
+    if (timer_) environment_.reactor.CancelTimer(std::exchange(timer_, {}));
+    timer_deadline_ms_ = deadline_ms;
+    if (!deadline_ms) return;
+    int64_t delay_ns = *deadline_ms * kNsPerMs - environment_.clock.MonotonicNs();
+    timer_ = environment_.reactor.After(std::max<int64_t>(delay_ns, 0), [weak = weak_from_this()] {
+      std::shared_ptr<Hosted> hosted = weak.lock();
+      if (hosted == nullptr) return;
+      hosted->timer_ = {};
+      hosted->timer_deadline_ms_.reset();
+      if (hosted->state_ == State::kActive) hosted->Execute(hosted->shard_.Expire(hosted->now()));
+    });
+  }
+
+  const Environment& environment_;
+  const PartitionId id_;
+  State state_ = State::kLoading;
+  GroupShard shard_;
+  Ticket last_ticket_ = 0;
+  std::unordered_map<Ticket, reactor::Completion<group::Response>*> waiting_;
+  reactor::TimerId timer_{};
+  std::optional<int64_t> timer_deadline_ms_;
+  bool commit_noted_ = false;
+};
+
+GroupCoordinator::GroupCoordinator(const Environment& environment) : environment_(environment) {}
+GroupCoordinator::~GroupCoordinator() = default;
+
+std::shared_ptr<GroupCoordinator::Hosted> GroupCoordinator::Find(const PartitionId& partition) const {
+  auto found = hosted_.find(partition);
+  return found == hosted_.end() ? nullptr : found->second;
+}
+
+void GroupCoordinator::PartitionLed(const PartitionId& id) {
+  auto hosted = std::make_shared<Hosted>(environment_, id);
+  if (!hosted_.emplace(id, hosted).second) return;
+  environment_.reactor.Spawn(Load(std::move(hosted)));
+}
+
+void GroupCoordinator::PartitionGone(const PartitionId& id) {
+  std::shared_ptr<Hosted> hosted = Find(id);
+  if (hosted == nullptr) return;
+  hosted_.erase(id);
+  hosted->Unload(ErrorCode::kNotCoordinator, Hosted::State::kGone);
+}
+
+void GroupCoordinator::Stop() {
+  for (auto& [id, hosted] : hosted_) hosted->Unload(ErrorCode::kCoordinatorNotAvailable, Hosted::State::kFailed);
+}
+
+void GroupCoordinator::TopicsDeleted(const std::vector<group::DeletedTopic>& topics) {
+  for (auto& [id, hosted] : hosted_) {
+    if (hosted->state() != Hosted::State::kActive) continue;
+    hosted->Execute(hosted->shard().TopicsDeleted(topics, hosted->now()));
+  }
+}
+
+reactor::Task<void> GroupCoordinator::Load(std::shared_ptr<Hosted> hosted) {
+  PartitionReader reader(environment_.reactor, environment_.disk);
+  std::shared_ptr<partition::Partition> partition = environment_.partitions.Find(hosted->id());
+  if (partition == nullptr) co_return;
+  auto replay = [&hosted](const StoredRecord& record) -> Status {
+    if (record.end_of_transaction) {
+      hosted->shard().ReplayEndOfTransaction(record.producer_id, record.committed, record.offset.value());
+      return Status();
+    }
+    if (!record.key) return Status();
+    group::RecordOrigin origin{record.offset.value(), record.producer_id, record.transactional};
+    return hosted->shard().Replay(*record.key, record.value, origin);
+  };
+  auto read = reader.ReadAll(partition, replay);
+  Status status = co_await read;
+  if (hosted->state() == Hosted::State::kGone) co_return;
+  if (!status.ok()) {
+    hosted->set_state(Hosted::State::kFailed);
+    environment_.log.Error("the groups of " + partition->name().ToString() +
+                           " are unavailable: " + status.error().message);
+    co_return;
+  }
+  hosted->set_state(Hosted::State::kActive);
+  hosted->Execute(hosted->shard().Loaded(hosted->now()));
+}
+
+template <typename Reply, typename Request, typename Call>
+reactor::Task<Reply> GroupCoordinator::Ask(PartitionId partition, Request request, Call call) {
+  std::shared_ptr<Hosted> hosted = Find(partition);
+  ErrorCode unavailable = hosted == nullptr ? ErrorCode::kNotCoordinator : hosted->Unavailable();
+  if (unavailable != ErrorCode::kNone) co_return group::ErrorResponse(request, unavailable);
+  reactor::Completion<group::Response> answered;
+  Ticket ticket = hosted->AddWaiter(answered);
+  hosted->Execute(call(hosted->shard(), ticket, std::move(request), hosted->now()));
+  auto wait = answered.Wait();
+  group::Response response = co_await wait;
+  co_return std::get<Reply>(std::move(response));
+}
+
+#define KB_ASK(Api)                                                                                              \
+  reactor::Task<group::Api##Response> GroupCoordinator::Api(PartitionId partition, group::Api##Request request) { \
+    return Ask<group::Api##Response>(partition, std::move(request),                                              \
+                                     [](GroupShard& shard, Ticket ticket, group::Api##Request asked, Now now) {   \
+                                       return shard.Api(ticket, std::move(asked), now);                          \
+                                     });                                                                         \
+  }
+KB_ASK(JoinGroup)
+KB_ASK(SyncGroup)
+KB_ASK(Heartbeat)
+KB_ASK(LeaveGroup)
+KB_ASK(OffsetCommit)
+KB_ASK(OffsetFetch)
+KB_ASK(OffsetDelete)
+KB_ASK(DeleteGroups)
+#undef KB_ASK
+
+group::DescribeGroupsResponse GroupCoordinator::DescribeGroups(const PartitionId& partition,
+                                                               const group::DescribeGroupsRequest& request) {
+  std::shared_ptr<Hosted> hosted = Find(partition);
+  ErrorCode unavailable = hosted == nullptr ? ErrorCode::kNotCoordinator : hosted->Unavailable();
+  if (unavailable != ErrorCode::kNone) return group::ErrorResponse(request, unavailable);
+  return hosted->shard().DescribeGroups(request);
+}
+
+group::ListGroupsResponse GroupCoordinator::ListGroups(const group::ListGroupsRequest& request) {
+  group::ListGroupsResponse all;
+  for (auto& [id, hosted] : hosted_) {
+    if (hosted->state() != Hosted::State::kActive) {
+      if (hosted->state() == Hosted::State::kLoading) all.error = ErrorCode::kCoordinatorLoadInProgress;
+      continue;
+    }
+    group::ListGroupsResponse some = hosted->shard().ListGroups(request);
+    std::move(some.groups.begin(), some.groups.end(), std::back_inserter(all.groups));
+  }
+  return all;
+}
+
+}  // namespace kb::coordinator

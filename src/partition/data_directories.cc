@@ -1,0 +1,157 @@
+#include "partition/data_directories.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "log/log_directory.h"
+#include "metadata/topic_name.h"
+
+namespace kb::partition {
+
+DataDirectories::DataDirectories(io::FileSystem& files, std::vector<Directory> directories, LogSink& log)
+    : files_(files), log_(log) {
+  for (Directory& directory : directories) states_.push_back(State{std::move(directory)});
+}
+
+Status DataDirectories::Load(const Wanted& wanted, Random& random) {
+  for (State& state : states_) KB_RETURN_IF_ERROR(LoadOne(state, wanted, random));
+  return Status();
+}
+
+namespace {
+
+// A checkpoint is derived: what cannot be read counts as saying nothing, and the logs are checked instead.
+log::OffsetCheckpoint ReadOrNothing(io::FileSystem& files, const std::string& path, LogSink& log) {
+  Result<log::OffsetCheckpoint> read = log::ReadOffsetCheckpoint(files, path);
+  if (read.ok()) return std::move(read).value();
+  log.Warning(read.error().message + "; it is ignored, and the logs are checked instead");
+  return {};
+}
+
+}  // namespace
+
+Status DataDirectories::LoadOne(State& state, const Wanted& wanted, Random& random) {
+  const std::string& path = state.directory.path;
+  Result<std::optional<log::CleanShutdown>> clean = log::ReadCleanShutdown(files_, path);
+  if (!clean.ok()) return clean.error();
+  state.was_clean = clean->has_value();
+  state.recovery_points = ReadOrNothing(files_, path + "/" + std::string(log::kRecoveryPointFile), log_);
+  state.log_starts = ReadOrNothing(files_, path + "/" + std::string(log::kLogStartFile), log_);
+  state.high_watermarks = ReadOrNothing(files_, path + "/" + std::string(log::kHighWatermarkFile), log_);
+
+  Result<log::DataDirectoryContents> contents = log::ScanDataDirectory(files_, path);
+  if (!contents.ok()) return contents.error();
+  for (const std::string& name : contents->foreign) {
+    log_.Warning("ignoring " + path + "/" + name + ": it is no replica's directory");
+  }
+  for (const log::ReplicaDirectory& replica : contents->replicas) {
+    if (replica.kind == log::ReplicaDirectoryKind::kDelete) {
+      KB_RETURN_IF_ERROR(files_.RemoveRecursively(path + "/" + replica.name));
+      continue;
+    }
+    bool ours = replica.kind == log::ReplicaDirectoryKind::kCurrent;
+    if (!ours || replica.partition.topic == metadata::kMetadataTopicName) continue;
+    Result<Uuid> topic_id = log::ReadPartitionMetadata(files_, path + "/" + replica.name);
+    if (!topic_id.ok() && topic_id.error().kind != ErrorKind::kNotFound) {
+      log_.Error(topic_id.error().message);
+    }
+    std::optional<Uuid> id;
+    if (topic_id.ok()) id = *topic_id;
+    if (places_.contains(replica.partition)) {
+      return Error{ErrorKind::kCorrupt, "replica " + replica.partition.ToString() + " is in two data directories: " +
+                                            states_[places_[replica.partition]].directory.path + " and " + path};
+    }
+    if (!wanted(replica.partition, id)) {
+      Result<std::string> renamed = log::RenameReplicaDirectory(files_, path, replica.partition,
+                                                                log::ReplicaDirectoryKind::kStray, random.NextUuid());
+      if (!renamed.ok()) return renamed.error();
+      log_.Warning("the metadata knows no replica " + replica.partition.ToString() + " in " + path +
+                   ": its directory is now " + *renamed);
+      continue;
+    }
+    places_[replica.partition] = static_cast<size_t>(&state - states_.data());
+    ++state.replicas;
+  }
+  // Whatever happens from here on is not a clean stop until MarkClean says so.
+  if (state.was_clean) KB_RETURN_IF_ERROR(log::RemoveCleanShutdown(files_, path));
+  return Status();
+}
+
+bool DataDirectories::was_clean() const {
+  return std::all_of(states_.begin(), states_.end(), [](const State& state) { return state.was_clean; });
+}
+
+DataDirectories::State& DataDirectories::StateFor(const Uuid& directory_id) {
+  for (State& state : states_) {
+    if (state.directory.id == directory_id) return state;
+  }
+  return *std::min_element(states_.begin(), states_.end(),
+                           [](const State& a, const State& b) { return a.replicas < b.replicas; });
+}
+
+namespace {
+
+std::optional<Offset> Find(const log::OffsetCheckpoint& checkpoint, const TopicPartition& name) {
+  auto found = checkpoint.find(name);
+  return found == checkpoint.end() ? std::nullopt : std::optional(found->second);
+}
+
+}  // namespace
+
+void DataDirectories::Place(const Uuid& directory_id, OpenRequest& request) {
+  auto found = places_.find(request.name);
+  bool known = found != places_.end();
+  State& state = known ? states_[found->second] : StateFor(directory_id);
+  request.data_directory = state.directory.path;
+  if (!known) {
+    places_[request.name] = static_cast<size_t>(&state - states_.data());
+    ++state.replicas;
+    return;
+  }
+  request.was_clean = state.was_clean;
+  request.recovery_point = Find(state.recovery_points, request.name).value_or(Offset(0));
+  request.log_start_offset = Find(state.log_starts, request.name);
+}
+
+void DataDirectories::Forget(const TopicPartition& name) {
+  auto found = places_.find(name);
+  if (found == places_.end()) return;
+  State& state = states_[found->second];
+  --state.replicas;
+  // A later replica of this name is another one.
+  state.recovery_points.erase(name);
+  state.log_starts.erase(name);
+  places_.erase(found);
+}
+
+Status DataDirectories::WriteCheckpoints(const std::vector<CheckpointEntry>& entries) {
+  for (State& state : states_) {
+    const std::string& path = state.directory.path;
+    log::OffsetCheckpoint recovery_points, log_starts, high_watermarks;
+    for (const CheckpointEntry& entry : entries) {
+      if (entry.data_directory != path) continue;
+      recovery_points[entry.name] = entry.recovery_point;
+      high_watermarks[entry.name] = entry.high_watermark;
+      if (entry.log_start_offset > Offset(0)) log_starts[entry.name] = entry.log_start_offset;
+    }
+    auto write = [&](std::string_view name, log::OffsetCheckpoint& last, log::OffsetCheckpoint& now) -> Status {
+      if (last == now) return Status();
+      KB_RETURN_IF_ERROR(log::WriteOffsetCheckpoint(files_, path + "/" + std::string(name), now));
+      last = std::move(now);
+      return Status();
+    };
+    KB_RETURN_IF_ERROR(write(log::kRecoveryPointFile, state.recovery_points, recovery_points));
+    KB_RETURN_IF_ERROR(write(log::kLogStartFile, state.log_starts, log_starts));
+    KB_RETURN_IF_ERROR(write(log::kHighWatermarkFile, state.high_watermarks, high_watermarks));
+  }
+  return Status();
+}
+
+Status DataDirectories::MarkClean(BrokerEpoch broker_epoch) {
+  for (State& state : states_) {
+    KB_RETURN_IF_ERROR(log::WriteCleanShutdown(files_, state.directory.path, broker_epoch.value()));
+  }
+  return Status();
+}
+
+}  // namespace kb::partition

@@ -1,0 +1,409 @@
+#include "partition/partition.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+
+namespace kb::partition {
+
+namespace {
+
+// ListOffsets' special timestamps.
+constexpr int64_t kLatest = -1;
+constexpr int64_t kEarliest = -2;
+constexpr int64_t kMaxTimestamp = -3;
+constexpr int64_t kEarliestLocal = -4;
+
+ErrorCode ErrorOf(log::AppendError error) {
+  switch (error) {
+    case log::AppendError::kOutOfOrderSequence:
+      return ErrorCode::kOutOfOrderSequenceNumber;
+    case log::AppendError::kStaleProducerEpoch:
+      return ErrorCode::kInvalidProducerEpoch;
+    case log::AppendError::kInvalidTxnState:
+      return ErrorCode::kInvalidTxnState;
+    case log::AppendError::kStaleCoordinatorEpoch:
+      return ErrorCode::kTransactionCoordinatorFenced;
+    case log::AppendError::kTooLargeForSegment:
+      return ErrorCode::kRecordListTooLarge;
+    case log::AppendError::kUnexpectedOffset:
+      return ErrorCode::kUnknownServerError;
+    case log::AppendError::kNoSpace:
+    case log::AppendError::kStorage:
+      return ErrorCode::kKafkaStorageError;
+  }
+  return ErrorCode::kUnknownServerError;
+}
+
+}  // namespace
+
+Partition::Partition(const Environment& environment, PartitionId id, TopicPartition name,
+                     std::unique_ptr<log::Log> log, const PartitionConfig& config)
+    : environment_(environment), id_(id), name_(std::move(name)), log_(std::move(log)), config_(config),
+      high_watermark_(log_->log_start_offset()) {}
+
+std::shared_ptr<Partition> Partition::Make(const Environment& environment, PartitionId id, TopicPartition name,
+                                           std::unique_ptr<log::Log> log, const PartitionConfig& config,
+                                           const Leadership& leadership) {
+  std::shared_ptr<Partition> made(new Partition(environment, id, std::move(name), std::move(log), config));
+  made->UpdateLeadership(leadership);
+  // What a restart found is on the disk as far as the recovery point says; the rest is flushed before it counts.
+  made->Appended();
+  return made;
+}
+
+Partition::~Partition() = default;
+
+Offset Partition::last_stable_offset() const { return log_->LastStableOffset(high_watermark_); }
+Offset Partition::log_start_offset() const { return log_->log_start_offset(); }
+Offset Partition::log_end_offset() const { return log_->log_end_offset(); }
+
+void Partition::UpdateLeadership(const Leadership& leadership) {
+  bool led = leadership_.leader == environment_.node_id;
+  bool leads = leadership.leader == environment_.node_id;
+  bool new_epoch = leadership.leader_epoch > leadership_.leader_epoch || !led;
+  leadership_ = leadership;
+  if (leads && new_epoch) log_->BeginEpoch(leadership.leader_epoch);
+  if (!leads && led) Retire(ErrorCode::kNotLeaderOrFollower);
+}
+
+void Partition::UpdateConfig(const PartitionConfig& config) {
+  config_ = config;
+  log_->UpdateConfig(config.log);
+  Appended();
+}
+
+ErrorCode Partition::CheckLeader(LeaderEpoch current) const {
+  if (offline_) return ErrorCode::kKafkaStorageError;
+  if (current != kNoLeaderEpoch && current < leadership_.leader_epoch) return ErrorCode::kFencedLeaderEpoch;
+  if (current > leadership_.leader_epoch) return ErrorCode::kUnknownLeaderEpoch;
+  if (leadership_.leader != environment_.node_id) return ErrorCode::kNotLeaderOrFollower;
+  return ErrorCode::kNone;
+}
+
+bool Partition::ReadersWaitForDisk() const {
+  switch (config_.durability) {
+    case Durability::kDisk:
+      return true;
+    case Durability::kOs:
+      return false;
+    case Durability::kAuto:
+      return leadership_.isr <= 1;
+  }
+  return true;
+}
+
+bool Partition::TooFewInSync() const {
+  return leadership_.isr < std::min(config_.min_insync_replicas, leadership_.replicas);
+}
+
+ProduceOutcome Partition::Produce(MutableByteView batch, const ProduceOptions& options,
+                                  record::Decompressor& decompressor) {
+  ProduceOutcome outcome;
+  outcome.leadership = leadership_;
+  outcome.error = CheckLeader();
+  if (outcome.error != ErrorCode::kNone) return outcome;
+  if (options.acks == -1 && TooFewInSync()) {
+    outcome.error = ErrorCode::kNotEnoughReplicas;
+    return outcome;
+  }
+  record::ValidateOptions checks = config_.validate;
+  checks.now_ms = environment_.clock.WallMs();
+  record::ValidatedBatch validated = record::ValidateBatch(batch, checks, decompressor);
+  if (validated.error != record::BatchError::kNone) {
+    outcome.error = static_cast<ErrorCode>(validated.error);
+    outcome.error_message = validated.message;
+    outcome.record_errors = std::move(validated.record_errors);
+    outcome.log_start_offset = log_->log_start_offset().value();
+    return outcome;
+  }
+  outcome = Append(validated.bytes, log::AppendOrigin::kClient, checks.now_ms);
+  bool append_time = checks.timestamp_type == record::TimestampType::kLogAppendTime;
+  if (outcome.error == ErrorCode::kNone && append_time) outcome.log_append_time_ms = checks.now_ms;
+  return outcome;
+}
+
+ProduceOutcome Partition::AppendOwn(MutableByteView batch) {
+  ProduceOutcome outcome;
+  outcome.leadership = leadership_;
+  outcome.error = CheckLeader();
+  if (outcome.error == ErrorCode::kNone && TooFewInSync()) outcome.error = ErrorCode::kNotEnoughReplicas;
+  if (outcome.error != ErrorCode::kNone) return outcome;
+  return Append(batch, log::AppendOrigin::kCoordinator, environment_.clock.WallMs());
+}
+
+ProduceOutcome Partition::Append(MutableByteView batch, log::AppendOrigin origin, int64_t now_ms) {
+  log::AppendOptions options;
+  options.leader_epoch = leadership_.leader_epoch;
+  options.now_ms = now_ms;
+  options.origin = origin;
+  log::AppendResult appended = log_->Append(batch, options);
+  if (!appended.ok()) return FailureOf(*appended.failure);
+  ProduceOutcome outcome;
+  outcome.base_offset = appended.base_offset.value();
+  outcome.log_start_offset = log_->log_start_offset().value();
+  // The answer to a duplicate waits like the original: what it names must not vanish either.
+  outcome.required = appended.last_offset + 1;
+  if (appended.is_duplicate) {
+    outcome.log_append_time_ms = appended.max_timestamp;
+  } else {
+    Appended();
+  }
+  return outcome;
+}
+
+ProduceOutcome Partition::FailureOf(const log::AppendFailure& failure) {
+  ProduceOutcome outcome;
+  outcome.error = ErrorOf(failure.error);
+  outcome.error_message = failure.message;
+  outcome.leadership = leadership_;
+  outcome.log_start_offset = log_->log_start_offset().value();
+  if (failure.error == log::AppendError::kStorage) {
+    Fail(Error{ErrorKind::kIo, failure.message, failure.os_errno});
+  }
+  return outcome;
+}
+
+// Something was appended, or the rule changed: readers see it now, or after the flush that starts here.
+void Partition::Appended() {
+  if (ReadersWaitForDisk()) {
+    AdvanceHighWatermark(std::min(log_->recovery_point(), log_->log_end_offset()));
+    StartFlush();
+  } else {
+    AdvanceHighWatermark(log_->log_end_offset());
+  }
+}
+
+void Partition::AdvanceHighWatermark(Offset to) {
+  if (to <= high_watermark_) return;
+  auto bytes = static_cast<int64_t>(log_->BytesBetween(high_watermark_, to));
+  high_watermark_ = to;
+  log_->HighWatermarkAdvanced(to);
+  while (!waiters_.empty() && waiters_.front().offset <= to) {
+    auto done = std::move(waiters_.front().done);
+    waiters_.pop_front();
+    done(ErrorCode::kNone);
+  }
+  // The size of what is cold is not known without the disk: who waits looks for himself then.
+  for (auto& watch : watches_) watch->Advance(bytes > 0 ? bytes : INT64_MAX);
+  std::erase_if(watches_, [](const std::shared_ptr<Watch>& watch) { return watch->fired(); });
+}
+
+void Partition::StartFlush() {
+  if (flushing_ || offline_ || !log_->needs_flush()) return;
+  flushing_ = true;
+  environment_.reactor.Spawn(FlushLoop(shared_from_this()));
+}
+
+reactor::Task<void> Partition::FlushLoop(std::shared_ptr<Partition> self) {
+  while (!offline_ && log_->needs_flush()) {
+    log::FlushJob job = log_->PrepareFlush();
+    auto run = environment_.disk.Run([&job] { return job.Run(); });
+    Status status = co_await run;
+    log_->FlushCompleted(job, status);
+    if (!status.ok()) {
+      Fail(status.error());
+      break;
+    }
+    if (ReadersWaitForDisk()) AdvanceHighWatermark(std::min(log_->recovery_point(), log_->log_end_offset()));
+  }
+  flushing_ = false;
+  flushed_.NotifyAll();
+  self.reset();
+}
+
+void Partition::Fail(const Error& error) {
+  if (offline_) return;
+  offline_ = true;
+  environment_.log.Error("partition " + name_.ToString() + " is offline: " + error.message);
+  Retire(ErrorCode::kKafkaStorageError);
+  environment_.on_storage_failure(error);
+}
+
+void Partition::Retire(ErrorCode error) {
+  std::deque<Waiter> waiters = std::exchange(waiters_, {});
+  for (Waiter& waiter : waiters) waiter.done(error);
+  auto watches = std::exchange(watches_, {});
+  for (auto& watch : watches) watch->Fire();
+}
+
+void Partition::TakeOffline(const Error& error) { Fail(error); }
+
+void Partition::WhenCommitted(Offset offset, std::function<void(ErrorCode)> done) {
+  if (offline_) return done(ErrorCode::kKafkaStorageError);
+  if (offset <= high_watermark_) return done(ErrorCode::kNone);
+  auto behind = std::upper_bound(waiters_.begin(), waiters_.end(), offset,
+                                 [](Offset wanted, const Waiter& waiter) { return wanted < waiter.offset; });
+  waiters_.insert(behind, Waiter{offset, std::move(done)});
+}
+
+void Partition::AddWatch(std::shared_ptr<Watch> watch, Offset seen) {
+  if (offline_ || leadership_.leader != environment_.node_id) return watch->Fire();
+  if (high_watermark_ > seen) {
+    auto bytes = static_cast<int64_t>(log_->BytesBetween(seen, high_watermark_));
+    watch->Advance(bytes > 0 ? bytes : INT64_MAX);
+  }
+  if (!watch->fired()) watches_.push_back(std::move(watch));
+}
+
+void Partition::DropWatch(const std::shared_ptr<Watch>& watch) { std::erase(watches_, watch); }
+
+ReadOutcome Partition::Describe() const {
+  ReadOutcome outcome;
+  outcome.high_watermark = high_watermark_;
+  outcome.last_stable_offset = last_stable_offset();
+  outcome.log_start_offset = log_->log_start_offset();
+  outcome.leadership = leadership_;
+  return outcome;
+}
+
+reactor::Task<ReadOutcome> Partition::Read(ReadRequest request) {
+  ReadOutcome outcome;
+  outcome.leadership = leadership_;
+  outcome.error = CheckLeader(request.current_leader_epoch);
+  if (outcome.error != ErrorCode::kNone) co_return outcome;
+  outcome = Describe();
+  if (request.last_fetched_epoch != kNoLeaderEpoch) {
+    log::EpochEndOffset end = log_->EndOffsetForEpoch(request.last_fetched_epoch);
+    bool unknown = end.epoch == kNoLeaderEpoch || end.end_offset == kNoOffset;
+    if (unknown) {
+      outcome = Unreadable(ErrorCode::kOffsetOutOfRange);
+      co_return outcome;
+    }
+    if (end.epoch < request.last_fetched_epoch || end.end_offset < request.fetch_offset) {
+      outcome.diverging = end;
+      co_return outcome;
+    }
+  }
+  if (request.fetch_offset < log_->log_start_offset() || request.fetch_offset > log_->log_end_offset()) {
+    outcome = Unreadable(ErrorCode::kOffsetOutOfRange);
+    co_return outcome;
+  }
+
+  bool committed_only = request.isolation == IsolationLevel::kReadCommitted;
+  log::ReadOptions options;
+  options.offset = request.fetch_offset;
+  options.max_bytes = static_cast<uint64_t>(std::max(request.max_bytes, 0));
+  options.end_offset = committed_only ? outcome.last_stable_offset : outcome.high_watermark;
+  if (options.offset >= options.end_offset) co_return outcome;
+
+  log::ReadResult read = log_->Read(options);
+  std::optional<std::vector<log::AbortedTransaction>> aborted;
+  if (committed_only) aborted = log_->AbortedTransactions(options.offset, options.end_offset);
+  if (read.status == log::ReadStatus::kNeedsDisk || (committed_only && !aborted)) {
+    log::PrefetchJob job = log_->PreparePrefetch(options, committed_only);
+    auto run = environment_.disk.Run([&job] { return job.Run(); });
+    Status status = co_await run;
+    if (!status.ok()) {
+      environment_.log.Error("reading " + name_.ToString() + ": " + status.error().message);
+      co_return Unreadable(ErrorCode::kKafkaStorageError);
+    }
+    log_->PrefetchCompleted(job);
+    options.may_block = true;  // what it needs is in memory now
+    read = log_->Read(options);
+    if (committed_only) aborted = log_->AbortedTransactions(options.offset, options.end_offset, true);
+  }
+  switch (read.status) {
+    case log::ReadStatus::kOk:
+      break;
+    case log::ReadStatus::kOutOfRange:
+      co_return Unreadable(ErrorCode::kOffsetOutOfRange);
+    case log::ReadStatus::kNeedsDisk:
+    case log::ReadStatus::kFailed:
+      if (read.failure) environment_.log.Error("reading " + name_.ToString() + ": " + read.failure->message);
+      co_return Unreadable(read.failure && read.failure->kind == ErrorKind::kCorrupt ? ErrorCode::kCorruptMessage
+                                                                                      : ErrorCode::kKafkaStorageError);
+  }
+  if (read.slice.size_bytes > 0) outcome.slice = std::move(read.slice);
+  if (aborted) outcome.aborted = std::move(*aborted);
+  co_return outcome;
+}
+
+ReadOutcome Partition::Unreadable(ErrorCode error) const {
+  ReadOutcome outcome;
+  outcome.error = error;
+  outcome.leadership = leadership_;
+  return outcome;
+}
+
+reactor::Task<OffsetLookup> Partition::FindOffset(int64_t timestamp, IsolationLevel isolation,
+                                                  LeaderEpoch current_leader_epoch) {
+  OffsetLookup found;
+  found.error = CheckLeader(current_leader_epoch);
+  if (found.error != ErrorCode::kNone) co_return found;
+  bool committed_only = isolation == IsolationLevel::kReadCommitted;
+  Offset end = committed_only ? last_stable_offset() : high_watermark_;
+  if (timestamp == kLatest || timestamp == kEarliest || timestamp == kEarliestLocal) {
+    Offset offset = timestamp == kLatest ? end : log_->log_start_offset();
+    found.offset = offset.value();
+    std::optional<LeaderEpoch> epoch = timestamp == kLatest ? log_->leader_epochs().latest_epoch()
+                                                            : log_->leader_epochs().EpochFor(offset);
+    if (epoch) found.leader_epoch = epoch->value();
+    co_return found;
+  }
+  log::TimestampLookupJob job = timestamp == kMaxTimestamp ? log_->PrepareMaxTimestampLookup()
+                                                           : log_->PrepareTimestampLookup(timestamp);
+  auto run = environment_.disk.Run([&job] { return job.Run(); });
+  Result<std::optional<log::TimestampOffset>> result = co_await run;
+  if (!result.ok()) {
+    environment_.log.Error("looking up a time in " + name_.ToString() + ": " + result.error().message);
+    found.error = ErrorCode::kKafkaStorageError;
+    co_return found;
+  }
+  const std::optional<log::TimestampOffset>& hit = result.value();
+  if (!hit || hit->offset >= end) co_return found;  // none that a reader may see: -1, no error
+  found.offset = hit->offset.value();
+  found.timestamp_ms = hit->timestamp_ms;
+  found.leader_epoch = hit->leader_epoch.value();
+  co_return found;
+}
+
+Partition::EpochEnd Partition::FindEpochEnd(LeaderEpoch wanted, LeaderEpoch current_leader_epoch) const {
+  EpochEnd found;
+  found.error = CheckLeader(current_leader_epoch);
+  if (found.error != ErrorCode::kNone) return found;
+  log::EpochEndOffset end = log_->EndOffsetForEpoch(wanted);
+  found.epoch = end.epoch;
+  found.end_offset = end.end_offset;
+  return found;
+}
+
+Partition::Deletion Partition::DeleteRecords(Offset offset) {
+  Deletion deletion;
+  deletion.error = CheckLeader();
+  if (deletion.error != ErrorCode::kNone) return deletion;
+  if (!config_.log.cleanup_delete && config_.log.cleanup_compact) {
+    deletion.error = ErrorCode::kPolicyViolation;
+    return deletion;
+  }
+  Offset target = offset == kNoOffset ? high_watermark_ : offset;
+  if (target < Offset(0) || target > high_watermark_) {
+    deletion.error = ErrorCode::kOffsetOutOfRange;
+    return deletion;
+  }
+  if (target > log_->log_start_offset()) log_->DeleteRecordsTo(target);
+  deletion.low_watermark = log_->log_start_offset();
+  return deletion;
+}
+
+reactor::Task<void> Partition::Flushed() {
+  while (flushing_) {
+    auto wait = flushed_.Wait();
+    co_await wait;
+  }
+}
+
+reactor::Task<Status> Partition::Close() {
+  auto flushed = Flushed();
+  co_await flushed;
+  if (offline_) co_return Status();
+  log::FlushJob job = log_->PrepareClose();
+  auto run = environment_.disk.Run([&job] { return job.Run(); });
+  Status status = co_await run;
+  log_->FlushCompleted(job, status);
+  if (status.ok()) AdvanceHighWatermark(log_->log_end_offset());
+  co_return status;
+}
+
+}  // namespace kb::partition

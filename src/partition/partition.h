@@ -1,0 +1,244 @@
+// Partition: one replica on its home reactor. Holds the log, knows who leads, and decides what readers may see.
+//
+//   Append ──► log (page cache) ──► flush (disk pool) ──► high watermark ──► waiting producers, waiting fetches
+//
+//   log start offset <= high watermark <= log end offset
+//
+// The high watermark. With other replicas in sync it is what all of them have. A sole replica has nobody else: what it
+// acknowledges for acks=all must be on the disk, so its high watermark is the flushed offset, and readers see nothing that
+// could still vanish (Durability::kDisk). One flush is under way at a time and takes everything that was appended before
+// it began: a group commit. With Durability::kOs the high watermark follows the log end at once, as in Apache Kafka.
+//
+// A write or a flush that fails takes the log directory offline: this partition answers KAFKA_STORAGE_ERROR from then on.
+// A flush is never tried again, the kernel has dropped the pages. A full disk fails the append and nothing else.
+//
+// Reactor-affine: lives on its home reactor from opening to removal; use it under a PartitionTable.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/log_sink.h"
+#include "log/log.h"
+#include "log/jobs.h"
+#include "model/ids.h"
+#include "protocol/error_code.h"
+#include "reactor/completion.h"
+#include "reactor/disk_pool.h"
+#include "reactor/reactor.h"
+#include "reactor/task.h"
+#include "record/validate.h"
+
+namespace kb::partition {
+
+enum class Durability {
+  kAuto,  // kDisk for a sole replica, kOs while others are in sync
+  kDisk,
+  kOs,
+};
+
+// What configuration says about one partition: filled from the topic's by the broker.
+struct PartitionConfig {
+  log::LogConfig log;
+  record::ValidateOptions validate;  // all but the time
+  Durability durability = Durability::kAuto;
+  int32_t min_insync_replicas = 1;
+};
+
+// Who leads, as the metadata image says.
+struct Leadership {
+  BrokerId leader = kNoBroker;
+  LeaderEpoch leader_epoch{0};
+  int32_t replicas = 1;
+  int32_t isr = 1;
+};
+
+// One batch of a Produce request.
+struct ProduceItem {
+  PartitionId id;
+  MutableByteView batch;  // in the request's frame; header fields are rewritten in place
+};
+
+struct ProduceOptions {
+  int16_t acks = -1;
+  int16_t api_version = 0;
+  int32_t timeout_ms = 30'000;
+};
+
+struct ProduceOutcome {
+  ErrorCode error = ErrorCode::kNone;
+  int64_t base_offset = -1;
+  int64_t log_append_time_ms = -1;
+  int64_t log_start_offset = -1;
+  std::vector<record::RecordError> record_errors;
+  std::string error_message;
+  Leadership leadership;        // with NOT_LEADER_OR_FOLLOWER: where to go
+  Offset required{0};           // acks=all: acknowledged when the high watermark is here
+};
+
+struct ReadRequest {
+  PartitionId id;
+  Offset fetch_offset{0};
+  int32_t max_bytes = 0;
+  LeaderEpoch current_leader_epoch = kNoLeaderEpoch;
+  LeaderEpoch last_fetched_epoch = kNoLeaderEpoch;
+  IsolationLevel isolation = IsolationLevel::kReadUncommitted;
+};
+
+struct ReadOutcome {
+  ErrorCode error = ErrorCode::kNone;
+  Offset high_watermark = kNoOffset;
+  Offset last_stable_offset = kNoOffset;
+  Offset log_start_offset = kNoOffset;
+  std::optional<log::EpochEndOffset> diverging;
+  std::vector<log::AbortedTransaction> aborted;  // read_committed only
+  std::optional<log::Slice> slice;               // absent: nothing to read
+  Leadership leadership;
+};
+
+// What a fetch that found too little waits for. Fires once: when `needed_bytes` more have become readable here, or the
+// partition changed in any other way.
+class Watch {
+ public:
+  Watch(std::function<void()> fire, int64_t needed_bytes) : fire_(std::move(fire)), needed_bytes_(needed_bytes) {}
+  void Advance(int64_t bytes) {
+    needed_bytes_ -= bytes;
+    if (needed_bytes_ <= 0) Fire();
+  }
+  void Fire() {
+    if (auto fire = std::exchange(fire_, nullptr)) fire();
+  }
+  bool fired() const { return !fire_; }
+
+ private:
+  std::function<void()> fire_;
+  int64_t needed_bytes_;
+};
+
+struct OffsetLookup {
+  ErrorCode error = ErrorCode::kNone;
+  int64_t offset = -1;
+  int64_t timestamp_ms = -1;
+  int32_t leader_epoch = -1;
+};
+
+class Partition : public std::enable_shared_from_this<Partition> {
+ public:
+  struct Environment {
+    reactor::Reactor& reactor;
+    reactor::DiskPool& disk;
+    const Clock& clock;
+    LogSink& log;
+    BrokerId node_id;
+    // The device under the log failed. Called once by each partition that notices.
+    std::function<void(const Error&)> on_storage_failure;
+  };
+
+  // Held by counted references: a read that waits for the disk keeps its partition, also when the topic is deleted.
+  static std::shared_ptr<Partition> Make(const Environment& environment, PartitionId id, TopicPartition name,
+                                         std::unique_ptr<log::Log> log, const PartitionConfig& config,
+                                         const Leadership& leadership);
+  ~Partition();
+
+  const PartitionId& id() const { return id_; }
+  const TopicPartition& name() const { return name_; }
+  const Leadership& leadership() const { return leadership_; }
+  log::Log& log() { return *log_; }
+  Offset high_watermark() const { return high_watermark_; }
+  Offset last_stable_offset() const;
+  Offset log_start_offset() const;
+  Offset log_end_offset() const;
+  bool offline() const { return offline_; }
+
+  void UpdateLeadership(const Leadership& leadership);
+  void UpdateConfig(const PartitionConfig& config);
+
+  // Checks and appends one batch from a client (record::FindBatch found it). Does not wait: with acks=all the caller waits
+  // for outcome.required.
+  ProduceOutcome Produce(MutableByteView batch, const ProduceOptions& options, record::Decompressor& decompressor);
+
+  // Appends a batch of the broker's own (offsets, group metadata). As acks=all; the caller waits for outcome.required.
+  ProduceOutcome AppendOwn(MutableByteView batch);
+
+  // Calls `done` when the high watermark has reached `offset` (kNone) or never will (why). Perhaps at once.
+  void WhenCommitted(Offset offset, std::function<void(ErrorCode)> done);
+
+  // Reads at most request.max_bytes, but always at least the first whole batch: the caller applies the limits of the whole
+  // request. May wait for the disk when the data is cold.
+  reactor::Task<ReadOutcome> Read(ReadRequest request);
+
+  // `watch` hears of everything that becomes readable above `seen` (a high watermark).
+  void AddWatch(std::shared_ptr<Watch> watch, Offset seen);
+  void DropWatch(const std::shared_ptr<Watch>& watch);
+
+  // timestamp: a time in ms, or one of ListOffsets' special values (-1 latest, -2 earliest, -3 max timestamp, -4 earliest
+  // local). May wait for the disk.
+  reactor::Task<OffsetLookup> FindOffset(int64_t timestamp, IsolationLevel isolation, LeaderEpoch current_leader_epoch);
+
+  struct EpochEnd {
+    ErrorCode error = ErrorCode::kNone;
+    LeaderEpoch epoch = kNoLeaderEpoch;
+    Offset end_offset = kNoOffset;
+  };
+  EpochEnd FindEpochEnd(LeaderEpoch wanted, LeaderEpoch current_leader_epoch) const;
+
+  struct Deletion {
+    ErrorCode error = ErrorCode::kNone;
+    Offset low_watermark = kNoOffset;
+  };
+  // offset -1: everything below the high watermark.
+  Deletion DeleteRecords(Offset offset);
+
+  // Goes on when no flush is under way.
+  reactor::Task<void> Flushed();
+  // Flushes everything and leaves the files as a clean stop leaves them. Only reads may follow.
+  reactor::Task<Status> Close();
+  // The device under this partition failed, as somebody else noticed.
+  void TakeOffline(const Error& error);
+  // Answers everyone who waits (NOT_LEADER_OR_FOLLOWER) and fires all watches.
+  void Retire(ErrorCode error);
+
+ private:
+  struct Waiter {
+    Offset offset;
+    std::function<void(ErrorCode)> done;
+  };
+  Partition(const Environment& environment, PartitionId id, TopicPartition name, std::unique_ptr<log::Log> log,
+            const PartitionConfig& config);
+
+  // Why this replica cannot serve: offline, or it does not lead. current: what the client knows; -1 when it does not say.
+  ErrorCode CheckLeader(LeaderEpoch current = kNoLeaderEpoch) const;
+  bool ReadersWaitForDisk() const;
+  bool TooFewInSync() const;
+  ProduceOutcome Append(MutableByteView batch, log::AppendOrigin origin, int64_t now_ms);
+  ProduceOutcome FailureOf(const log::AppendFailure& failure);
+  ReadOutcome Describe() const;
+  ReadOutcome Unreadable(ErrorCode error) const;
+  void Appended();
+  void AdvanceHighWatermark(Offset to);
+  void StartFlush();
+  reactor::Task<void> FlushLoop(std::shared_ptr<Partition> self);
+  void Fail(const Error& error);
+
+  const Environment environment_;
+  const PartitionId id_;
+  const TopicPartition name_;
+  std::unique_ptr<log::Log> log_;
+  PartitionConfig config_;
+  Leadership leadership_;
+  Offset high_watermark_{0};
+  bool flushing_ = false;
+  bool offline_ = false;
+  std::deque<Waiter> waiters_;  // ascending by offset
+  std::vector<std::shared_ptr<Watch>> watches_;
+  reactor::Signal flushed_;
+};
+
+}  // namespace kb::partition

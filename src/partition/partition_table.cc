@@ -1,0 +1,250 @@
+#include "partition/partition_table.h"
+
+#include <utility>
+
+#include "log/log_directory.h"
+
+namespace kb::partition {
+
+PartitionTable::PartitionTable(const Environment& environment) : environment_(environment) {}
+PartitionTable::~PartitionTable() = default;
+
+std::shared_ptr<PartitionTable::Entry> PartitionTable::FindEntry(const PartitionId& id) const {
+  auto found = entries_.find(id);
+  return found == entries_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<Partition> PartitionTable::Find(const PartitionId& id) const {
+  auto found = entries_.find(id);
+  return found == entries_.end() ? nullptr : found->second->partition;
+}
+
+reactor::Task<std::shared_ptr<Partition>> PartitionTable::Await(PartitionId id) {
+  std::shared_ptr<Entry> entry = FindEntry(id);
+  while (entry != nullptr && entry->partition == nullptr && !entry->failed) {
+    auto wait = entry->changed.Wait();
+    co_await wait;
+  }
+  co_return entry == nullptr ? nullptr : entry->partition;
+}
+
+ErrorCode PartitionTable::ErrorOf(const PartitionId& id) const {
+  auto found = entries_.find(id);
+  if (found == entries_.end()) return ErrorCode::kUnknownTopicOrPartition;
+  return found->second->failed ? ErrorCode::kKafkaStorageError : ErrorCode::kNone;
+}
+
+namespace {
+
+struct Opened {
+  Result<std::unique_ptr<log::Log>> log;
+  log::RecoveryReport report;
+};
+
+// On the disk pool. The directory and its partition.metadata are durable before the first byte of data: Apache Kafka takes
+// a directory without it for a stray.
+Opened OpenLog(io::FileSystem& files, const OpenRequest& request, int64_t now_ms, uint64_t seed) {
+  log::RecoveryReport report;
+  Status made =
+      log::CreateReplicaDirectory(files, request.data_directory, request.name, request.id.topic_id);
+  if (!made.ok()) return {made.error(), report};
+  log::LogOptions options;
+  options.directory = request.data_directory + "/" + log::DirectoryNameOf(request.name);
+  options.config = request.config.log;
+  options.was_clean = request.was_clean;
+  options.recovery_point = request.recovery_point;
+  options.log_start_offset = request.log_start_offset;
+  options.now_ms = now_ms;
+  options.jitter_seed = seed;
+  Result<std::unique_ptr<log::Log>> log = log::Log::Open(files, std::move(options), &report);
+  return {std::move(log), std::move(report)};
+}
+
+}  // namespace
+
+reactor::Task<Status> PartitionTable::Open(OpenRequest request) {
+  auto entry = std::make_shared<Entry>();
+  entry->name = request.name;
+  entry->data_directory = request.data_directory;
+  KB_CHECK(entries_.emplace(request.id, entry).second);
+
+  int64_t now_ms = environment_.clock.WallMs();
+  uint64_t seed = environment_.reactor.random().Next();
+  auto run = environment_.disk.Run(
+      [this, &request, now_ms, seed] { return OpenLog(environment_.files, request, now_ms, seed); });
+  Opened opened = co_await run;
+  for (const std::string& note : opened.report.notes) {
+    environment_.log.Warning(request.name.ToString() + ": " + note);
+  }
+  if (!opened.log.ok()) {
+    entry->failed = true;
+    entry->changed.NotifyAll();
+    environment_.log.Error("partition " + request.name.ToString() + " cannot be opened: " + opened.log.error().message);
+    co_return opened.log.error();
+  }
+  Partition::Environment environment{
+      environment_.reactor, environment_.disk, environment_.clock, environment_.log, environment_.node_id,
+      [this, directory = request.data_directory](const Error& error) {
+        environment_.on_storage_failure(directory, error);
+      }};
+  entry->partition = Partition::Make(environment, request.id, request.name, std::move(opened.log).value(),
+                                     request.config, request.leadership);
+  entry->changed.NotifyAll();
+  co_return Status();
+}
+
+reactor::Task<Status> PartitionTable::Delete(PartitionId id, int64_t file_delete_delay_ms) {
+  auto wait = Await(id);
+  std::shared_ptr<Partition> partition = co_await wait;
+  std::shared_ptr<Entry> entry = FindEntry(id);
+  if (entry == nullptr) co_return Status();
+  entries_.erase(id);
+  if (partition != nullptr) {
+    partition->Retire(ErrorCode::kUnknownTopicOrPartition);
+    auto flushed = partition->Flushed();
+    co_await flushed;
+  }
+  Uuid unique = environment_.reactor.random().NextUuid();
+  auto rename = environment_.disk.Run([this, &entry, &unique] {
+    return log::RenameReplicaDirectory(environment_.files, entry->data_directory, entry->name,
+                                       log::ReplicaDirectoryKind::kDelete, unique);
+  });
+  Result<std::string> renamed = co_await rename;
+  if (!renamed.ok()) {
+    environment_.log.Error("removing " + entry->name.ToString() + ": " + renamed.error().message);
+    co_return renamed.error();
+  }
+  environment_.reactor.Spawn(RemoveLater(entry->data_directory + "/" + *renamed, file_delete_delay_ms));
+  co_return Status();
+}
+
+reactor::Task<void> PartitionTable::RemoveLater(std::string directory, int64_t delay_ms) {
+  reactor::Sleep sleep(delay_ms * kNsPerMs);
+  co_await sleep;
+  auto remove = environment_.disk.Run([this, &directory] { return environment_.files.RemoveRecursively(directory); });
+  Status removed = co_await remove;
+  // What is left is found and removed at the next start.
+  if (!removed.ok()) environment_.log.Warning("removing " + directory + ": " + removed.error().message);
+}
+
+namespace {
+
+// What is waited for after the appends of one request; shared with the partitions, because it may time out before them.
+struct Acknowledgements {
+  size_t left = 0;
+  std::vector<std::optional<ErrorCode>> errors;
+  reactor::Completion<void> all;
+};
+
+}  // namespace
+
+reactor::Task<std::vector<ProduceOutcome>> PartitionTable::Produce(std::vector<ProduceItem> items,
+                                                                   ProduceOptions options) {
+  std::vector<ProduceOutcome> outcomes(items.size());
+  std::vector<std::shared_ptr<Partition>> partitions(items.size());
+  for (size_t i = 0; i < items.size(); ++i) {
+    partitions[i] = Find(items[i].id);
+    if (partitions[i] == nullptr) {
+      auto wait = Await(items[i].id);
+      partitions[i] = co_await wait;
+    }
+    if (partitions[i] == nullptr) {
+      outcomes[i].error = ErrorOf(items[i].id);
+      continue;
+    }
+    outcomes[i] = partitions[i]->Produce(items[i].batch, options, decompressor_);
+  }
+  if (options.acks != -1) co_return outcomes;
+
+  auto waiting = std::make_shared<Acknowledgements>();
+  waiting->errors.resize(items.size());
+  for (size_t i = 0; i < items.size(); ++i) {
+    if (outcomes[i].error != ErrorCode::kNone || outcomes[i].required <= partitions[i]->high_watermark()) continue;
+    ++waiting->left;
+    partitions[i]->WhenCommitted(outcomes[i].required, [waiting, i](ErrorCode error) {
+      waiting->errors[i] = error;
+      if (--waiting->left == 0) waiting->all.TrySet();
+    });
+  }
+  if (waiting->left == 0) co_return outcomes;
+  auto wait = waiting->all.WaitFor(int64_t{std::max(options.timeout_ms, 0)} * kNsPerMs);
+  co_await wait;
+  for (size_t i = 0; i < items.size(); ++i) {
+    if (outcomes[i].error != ErrorCode::kNone || outcomes[i].required <= partitions[i]->high_watermark()) continue;
+    outcomes[i].error = waiting->errors[i].value_or(ErrorCode::kRequestTimedOut);
+    if (outcomes[i].error != ErrorCode::kNone) outcomes[i].base_offset = -1;
+  }
+  co_return outcomes;
+}
+
+reactor::Task<std::vector<ReadOutcome>> PartitionTable::Read(std::vector<ReadRequest> requests) {
+  std::vector<ReadOutcome> outcomes(requests.size());
+  for (size_t i = 0; i < requests.size(); ++i) {
+    std::shared_ptr<Partition> partition = Find(requests[i].id);
+    if (partition == nullptr) {
+      auto wait = Await(requests[i].id);
+      partition = co_await wait;
+    }
+    if (partition == nullptr) {
+      outcomes[i].error = ErrorOf(requests[i].id);
+      continue;
+    }
+    auto read = partition->Read(requests[i]);
+    outcomes[i] = co_await read;
+  }
+  co_return outcomes;
+}
+
+void PartitionTable::AddWatch(const std::vector<PartitionId>& ids, const std::vector<Offset>& seen,
+                              const std::shared_ptr<Watch>& watch) {
+  for (size_t i = 0; i < ids.size() && !watch->fired(); ++i) {
+    std::shared_ptr<Partition> partition = Find(ids[i]);
+    if (partition == nullptr) {
+      watch->Fire();
+    } else {
+      partition->AddWatch(watch, seen[i]);
+    }
+  }
+}
+
+void PartitionTable::DropWatch(const std::vector<PartitionId>& ids, const std::shared_ptr<Watch>& watch) {
+  for (const PartitionId& id : ids) {
+    if (std::shared_ptr<Partition> partition = Find(id)) partition->DropWatch(watch);
+  }
+}
+
+std::vector<CheckpointEntry> PartitionTable::Checkpoint() {
+  std::vector<CheckpointEntry> entries;
+  entries.reserve(entries_.size());
+  for (auto& [id, entry] : entries_) {
+    if (entry->partition == nullptr || entry->partition->offline()) continue;
+    log::Log& log = entry->partition->log();
+    entries.push_back({entry->name, entry->data_directory, log.recovery_point(), log.log_start_offset(),
+                       entry->partition->high_watermark()});
+  }
+  return entries;
+}
+
+void PartitionTable::FailDataDirectory(const std::string& data_directory, const Error& error) {
+  // A copy: going offline calls back to whoever tells the other reactors, and those come here again.
+  auto entries = entries_;
+  for (auto& [id, entry] : entries) {
+    if (entry->data_directory == data_directory && entry->partition != nullptr) entry->partition->TakeOffline(error);
+  }
+}
+
+reactor::Task<Status> PartitionTable::CloseAll() {
+  Status first;
+  auto entries = entries_;
+  for (auto& [id, entry] : entries) {
+    auto wait = Await(id);
+    std::shared_ptr<Partition> partition = co_await wait;
+    if (partition == nullptr) continue;
+    auto close = partition->Close();
+    Status closed = co_await close;
+    if (!closed.ok() && first.ok()) first = closed;
+  }
+  co_return first;
+}
+
+}  // namespace kb::partition

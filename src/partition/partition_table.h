@@ -1,0 +1,116 @@
+// PartitionTable: the partitions of one reactor, and what a request needs of several of them at once.
+//
+// A partition's home is a function of its id and the number of reactors (HomeOf), the same on every reactor; it is not
+// written anywhere, so the number may change at every start.
+//
+// A partition is here from the moment the broker decides to have it: opening (recovery runs on the disk pool; requests for
+// it wait), open, or failed (requests are answered with KAFKA_STORAGE_ERROR). Reactor-affine.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "partition/partition.h"
+
+namespace kb::partition {
+
+// Which of `reactors` is home to a partition. The partitions of one topic go round, from a place that its id decides.
+inline size_t HomeOf(const PartitionId& id, size_t reactors) {
+  return (std::hash<Uuid>{}(id.topic_id) + static_cast<size_t>(static_cast<uint32_t>(id.partition))) % reactors;
+}
+
+// What is needed to open a partition: made by whoever knows the log directories.
+struct OpenRequest {
+  PartitionId id;
+  TopicPartition name;
+  PartitionConfig config;
+  Leadership leadership;
+  std::string data_directory;   // holds <topic>-<partition>
+  bool was_clean = false;        // the node's last stop
+  Offset recovery_point{0};      // from the checkpoints
+  std::optional<Offset> log_start_offset;
+};
+
+// For the checkpoint files: what of a partition survives a restart.
+struct CheckpointEntry {
+  TopicPartition name;
+  std::string data_directory;
+  Offset recovery_point;
+  Offset log_start_offset;
+  Offset high_watermark;
+};
+
+class PartitionTable {
+ public:
+  struct Environment {
+    reactor::Reactor& reactor;
+    reactor::DiskPool& disk;
+    io::FileSystem& files;
+    const Clock& clock;
+    LogSink& log;
+    BrokerId node_id;
+    // A data directory's device failed, as a partition here noticed; perhaps more than once.
+    std::function<void(const std::string& data_directory, const Error&)> on_storage_failure;
+  };
+
+  explicit PartitionTable(const Environment& environment);
+  ~PartitionTable();
+
+  // Opens (or creates) the partition's log on the disk pool and puts it into service. kNone, or why it is not served.
+  reactor::Task<Status> Open(OpenRequest request);
+
+  // nullptr when it is not here, is still opening, or failed to open.
+  std::shared_ptr<Partition> Find(const PartitionId& id) const;
+  // As Find, but waits while it is opening.
+  reactor::Task<std::shared_ptr<Partition>> Await(PartitionId id);
+  // UNKNOWN_TOPIC_OR_PARTITION where there is none, KAFKA_STORAGE_ERROR where it failed.
+  ErrorCode ErrorOf(const PartitionId& id) const;
+
+  // Takes the partition out of service, answers who waits, and renames its directory to "…-delete" on the disk pool; the
+  // files go after file_delete_delay_ms.
+  reactor::Task<Status> Delete(PartitionId id, int64_t file_delete_delay_ms);
+
+  // Everything at once for several partitions: one call per home and request.
+  reactor::Task<std::vector<ProduceOutcome>> Produce(std::vector<ProduceItem> items, ProduceOptions options);
+  reactor::Task<std::vector<ReadOutcome>> Read(std::vector<ReadRequest> requests);
+  // Registers one watch with all of them. seen[i]: the high watermark that the reader knows of ids[i].
+  void AddWatch(const std::vector<PartitionId>& ids, const std::vector<Offset>& seen,
+                const std::shared_ptr<Watch>& watch);
+  void DropWatch(const std::vector<PartitionId>& ids, const std::shared_ptr<Watch>& watch);
+
+  template <typename Visit>
+  void ForEach(const Visit& visit) {  // visit(Partition&), those that are open
+    for (auto& [id, entry] : entries_) {
+      if (entry->partition != nullptr) visit(*entry->partition);
+    }
+  }
+  std::vector<CheckpointEntry> Checkpoint();
+  size_t size() const { return entries_.size(); }
+
+  // Takes all partitions of a data directory out of service.
+  void FailDataDirectory(const std::string& data_directory, const Error& error);
+
+  // At a clean stop: flushes and closes everything. Returns the first error.
+  reactor::Task<Status> CloseAll();
+
+ private:
+  struct Entry {
+    TopicPartition name;
+    std::string data_directory;
+    std::shared_ptr<Partition> partition;
+    bool failed = false;
+    reactor::Signal changed;  // opened, failed or deleted
+  };
+  std::shared_ptr<Entry> FindEntry(const PartitionId& id) const;
+  reactor::Task<void> RemoveLater(std::string directory, int64_t delay_ms);
+
+  const Environment environment_;
+  record::Decompressor decompressor_;
+  std::unordered_map<PartitionId, std::shared_ptr<Entry>> entries_;
+};
+
+}  // namespace kb::partition
