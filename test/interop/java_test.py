@@ -69,7 +69,8 @@ class JavaTools(harness.BrokerTest):
     def test_topics_from_creation_to_deletion(self):
         topic = "java-topic"
         self.assertIn("Created topic " + topic, self.tool(
-            TOPICS, "--create", "--topic", topic, "--partitions", "2", "--replication-factor", "1", "--config", "retention.ms=99"))
+            TOPICS, "--create", "--topic", topic, "--partitions", "2", "--replication-factor", "1",
+            "--config", "retention.ms=99"))
         self.assertIn("already exists", self.tool(TOPICS, "--create", "--topic", topic, status=1))
         self.tool(TOPICS, "--create", "--if-not-exists", "--topic", topic)
         self.until(lambda: topic in self.tool(TOPICS, "--list").split(), True)
@@ -85,7 +86,8 @@ class JavaTools(harness.BrokerTest):
         self.assertIn("does not exist", self.tool(TOPICS, "--delete", "--topic", topic, status=1))
 
     def test_a_refused_topic(self):
-        for arguments in (("--topic", "too-many", "--replication-factor", "3"), ("--topic", "bad-config", "--config", "retention.ms=soon"),
+        for arguments in (("--topic", "too-many", "--replication-factor", "3"),
+                          ("--topic", "bad-config", "--config", "retention.ms=soon"),
                           ("--topic", "bad name!")):
             self.assertIn("Error while executing", self.tool(TOPICS, "--create", *arguments, status=1))
 

@@ -168,7 +168,8 @@ class Reader {
 
 // Every record of every producer exactly once, over all partitions.
 void CountOneRound(const std::vector<const Reader*>& readers) {
-  std::vector<std::vector<bool>> seen(static_cast<size_t>(FLAGS_producers), std::vector<bool>(static_cast<size_t>(FLAGS_records)));
+  const std::vector<bool> none(static_cast<size_t>(FLAGS_records));
+  std::vector<std::vector<bool>> seen(static_cast<size_t>(FLAGS_producers), none);
   size_t total = 0;
   for (const Reader* reader : readers) {
     for (const auto& [producer, number] : reader->seen()) {
