@@ -1,0 +1,251 @@
+#include "server/node.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "controller/data_dirs.h"
+#include "coordinator/group_coordinator.h"
+#include "log/checkpoint_files.h"
+#include "log/log_directory.h"
+#include "metadata/topic_name.h"
+#include "reactor/run_on.h"
+#include "server/options.h"
+
+namespace kb::server {
+
+// One reactor's part of the node.
+struct Node::Part {
+  std::unique_ptr<broker::Shard> shard;
+  std::unique_ptr<broker::Dispatch> dispatch;
+  std::unique_ptr<net::ConnectionSet> connections;
+};
+
+Node::Node(const Environment& environment, const config::ServerConfig& config)
+    : environment_(environment), config_(config), random_(environment.seed) {
+  cluster_.options = BrokerOptions(config);
+  cluster_.clock = &environment.clock;
+  configs_ = std::make_unique<ServerConfigView>(config);
+  cluster_.configs = configs_.get();
+  listeners_ = BrokerListeners(config);
+  BuildShards();
+}
+
+Node::~Node() {
+  // Connections hold frames and requests that point into everything else.
+  acceptor_.reset();
+  for (auto& part : parts_) part->connections.reset();
+}
+
+size_t Node::partitions() const { return directories_ == nullptr ? 0 : directories_->replicas(); }
+
+void Node::BuildShards() {
+  for (size_t i = 0; i < environment_.reactors.size(); ++i) parts_.push_back(std::make_unique<Part>());
+  cluster_.shards.resize(parts_.size());
+  std::vector<net::ConnectionSet*> sets;
+  for (size_t i = 0; i < parts_.size(); ++i) {
+    reactor::Reactor& reactor = *environment_.reactors[i];
+    Part& part = *parts_[i];
+    partition::PartitionTable::Environment table{
+        reactor, environment_.disk, environment_.files, environment_.clock, environment_.log,
+        BrokerId(cluster_.options.node_id), [this](const std::string& directory, const Error& error) {
+          // Every reactor takes its partitions of that directory out of service.
+          for (auto& each : parts_) {
+            each->shard->reactor().Post([shard = each->shard.get(), directory, error] {
+              shard->partitions().FailDataDirectory(directory, error);
+            });
+          }
+        }};
+    part.shard = std::make_unique<broker::Shard>(
+        broker::Shard::Environment{cluster_, reactor, environment_.disk, environment_.log},
+        std::make_unique<partition::PartitionTable>(table));
+    cluster_.shards[i] = part.shard.get();
+    coordinator::GroupCoordinator::Environment groups{reactor,          environment_.disk,         environment_.clock,
+                                                      environment_.log, part.shard->partitions(), GroupOptions(config_)};
+    part.shard->set_groups(std::make_unique<coordinator::GroupCoordinator>(groups));
+    part.dispatch = std::make_unique<broker::Dispatch>(*part.shard, listeners_);
+    part.connections =
+        std::make_unique<net::ConnectionSet>(reactor, ConnectionOptions(config_, parts_.size()), *part.dispatch,
+                                             environment_.log, registry_, i);
+    sets.push_back(part.connections.get());
+  }
+  acceptor_ = std::make_unique<net::Acceptor>(environment_.acceptor_reactor, environment_.transport,
+                                              AcceptorOptions(config_), sets, environment_.log);
+}
+
+Result<std::vector<uint16_t>> Node::Bind() {
+  for (const net::ListenerOptions& listener : ListenerOptions(config_)) {
+    Result<uint16_t> port = acceptor_->Bind(listener);
+    if (!port.ok()) return port.error();
+    ports_.push_back(*port);
+  }
+  return ports_;
+}
+
+Status Node::LockDirectories() {
+  for (const std::string& path : config_.log_dirs()) {
+    KB_RETURN_IF_ERROR(environment_.files.CreateDirectories(path));
+    Result<std::unique_ptr<io::FileLock>> lock = log::LockDataDirectory(environment_.files, path);
+    if (!lock.ok()) return lock.error();
+    locks_.push_back(std::move(lock).value());
+  }
+  return Status();
+}
+
+Status Node::Load() {
+  KB_RETURN_IF_ERROR(LockDirectories());
+  controller::DataDirsQuery query;
+  query.dirs = config_.log_dirs();
+  query.metadata_dir = config_.metadata_log_dir();
+  query.node_id = BrokerId(config_.node_id());
+  Result<bool> unformatted = controller::IsUnformatted(environment_.files, query);
+  if (!unformatted.ok()) return unformatted.error();
+  if (*unformatted) {
+    controller::FormatOptions format;
+    format.dirs = query.dirs;
+    format.metadata_dir = query.metadata_dir;
+    format.node_id = query.node_id;
+    format.cluster_id = random_.NextUuid().ToString();
+    KB_RETURN_IF_ERROR(controller::FormatDataDirs(environment_.files, format, random_, environment_.clock.WallMs()));
+    environment_.log.Info("formatted " + query.metadata_dir + " for the new cluster " + format.cluster_id);
+  }
+  Result<controller::DataDirs> dirs = controller::InspectDataDirs(environment_.files, query, random_);
+  if (!dirs.ok()) return dirs.error();
+  for (const std::string& line : dirs->offline) environment_.log.Error(line);
+  return LoadMetadata(*dirs);
+}
+
+controller::NodeIdentity Node::Identity(const controller::DataDirs& dirs, Random& random) const {
+  controller::NodeIdentity node;
+  node.node_id = BrokerId(config_.node_id());
+  node.incarnation_id = random.NextUuid();
+  node.rack = config_.broker_rack();
+  for (const metadata::Endpoint& endpoint : Endpoints(config_, ports_)) {
+    auto listener = std::find_if(listeners_.begin(), listeners_.end(),
+                                 [&](const broker::Listener& one) { return one.name == endpoint.name; });
+    bool is_controller = listener != listeners_.end() && listener->is_controller;
+    (is_controller ? node.controller_endpoints : node.broker_endpoints).push_back(endpoint);
+  }
+  for (const controller::DataDir& dir : dirs.dirs) node.directories.push_back(dir.id);
+  return node;
+}
+
+Status Node::LoadMetadata(const controller::DataDirs& dirs) {
+  auto log = std::make_unique<controller::MetadataLog>(environment_.files, MetadataOptions(config_), environment_.log);
+  Result<controller::LoadedMetadata> loaded = log->Inspect();
+  if (!loaded.ok()) return loaded.error();
+  // From here on the directory is changed.
+  KB_RETURN_IF_ERROR(controller::WriteDirectoryIds(environment_.files, dirs, BrokerId(config_.node_id())));
+  Result<LeaderEpoch> epoch = log->Begin(*loaded);
+  if (!epoch.ok()) return epoch.error();
+
+  cluster_.options.cluster_id = dirs.cluster_id;
+  controller::Controller::Options options;
+  options.node = Identity(dirs, random_);
+  options.cluster_id = dirs.cluster_id;
+  options.min_insync_replicas = config_.min_insync_replicas();
+  auto controller = std::make_unique<controller::Controller>(std::move(options), std::move(loaded).value(), *configs_,
+                                                             environment_.clock, random_, environment_.log);
+  KB_RETURN_IF_ERROR(controller->Start(*epoch));
+  KB_RETURN_IF_ERROR(controller::Drain(*controller, *log));
+  configs_->set_working(&controller->working());
+  images_ = std::make_unique<reactor::Published<metadata::MetadataImage>>(environment_.reactors, controller->published());
+  cluster_.images = images_.get();
+  KB_RETURN_IF_ERROR(LoadDirectories(*controller->published(), dirs));
+  controller_ = std::make_unique<broker::ControllerLoop>(
+      broker::ControllerLoop::Environment{cluster_, *environment_.reactors[0], environment_.disk, environment_.log,
+                                          *directories_, environment_.on_fatal},
+      std::move(controller), std::move(log));
+  cluster_.controller = controller_.get();
+  return Status();
+}
+
+Status Node::LoadDirectories(const metadata::MetadataImage& image, const controller::DataDirs& dirs) {
+  std::vector<partition::DataDirectories::Directory> directories;
+  for (const controller::DataDir& dir : dirs.dirs) directories.push_back({dir.path, dir.id});
+  directories_ = std::make_unique<partition::DataDirectories>(environment_.files, std::move(directories), environment_.log);
+  auto wanted = [&](const TopicPartition& name, const std::optional<Uuid>& topic_id) {
+    const metadata::Topic* topic = image.FindTopic(name.topic);
+    if (topic == nullptr || (topic_id && *topic_id != topic->id())) return false;
+    const metadata::Partition* partition = topic->FindPartition(name.partition);
+    return partition != nullptr && partition->HasReplica(BrokerId(config_.node_id()));
+  };
+  return directories_->Load(wanted, random_);
+}
+
+reactor::Task<void> Node::Start() {
+  environment_.acceptor_reactor.Post([this] { acceptor_->Start(); });
+  auto open = controller_->OpenAll();
+  co_await open;
+  environment_.reactors[0]->Spawn(KeepHouse());
+}
+
+reactor::Task<Status> Node::WriteCheckpoints() {
+  auto each = [this](size_t i) { return parts_[i]->shard->partitions().Checkpoint(); };
+  auto gather = reactor::RunOnEach(environment_.reactors, each);
+  std::vector<std::vector<partition::CheckpointEntry>> parts = co_await gather;
+  std::vector<partition::CheckpointEntry> all;
+  for (auto& part : parts) std::move(part.begin(), part.end(), std::back_inserter(all));
+  auto write = environment_.disk.Run([this, &all] { return directories_->WriteCheckpoints(all); });
+  Status written = co_await write;
+  co_return written;
+}
+
+// Checkpoints now and then, so that the next start has little to check; retention; what nobody uses is closed.
+reactor::Task<void> Node::KeepHouse() {
+  constexpr int64_t kCheckpointNs = 5'000'000'000;
+  int64_t retention_ns = config_.log_retention_check_interval_ms() * kNsPerMs;
+  int64_t next_retention_ns = environment_.clock.MonotonicNs() + std::min<int64_t>(retention_ns, 30'000'000'000);
+  while (!stopping_) {
+    reactor::Sleep sleep(kCheckpointNs);
+    co_await sleep;
+    if (stopping_) break;
+    auto checkpoint = WriteCheckpoints();
+    Status written = co_await checkpoint;
+    if (!written.ok()) environment_.log.Error("checkpoints: " + written.error().message);
+    if (environment_.clock.MonotonicNs() < next_retention_ns) continue;
+    next_retention_ns = environment_.clock.MonotonicNs() + retention_ns;
+    auto each = [this](size_t i) { return parts_[i]->shard->partitions().ApplyRetention(); };
+    auto retain = reactor::RunOnEach(environment_.reactors, each);
+    co_await retain;
+  }
+}
+
+reactor::Task<Status> Node::Stop(int64_t deadline_ns) {
+  stopping_ = true;
+  auto close_door = reactor::RunOn(environment_.acceptor_reactor, [this] { acceptor_->Stop(); });
+  co_await close_door;
+  auto quiesce = [this, deadline_ns](size_t i) -> reactor::Task<void> {
+    Part& part = *parts_[i];
+    part.shard->BeginStop();
+    part.shard->groups().Stop();
+    auto drain = part.connections->Drain(deadline_ns);
+    co_await drain;
+  };
+  auto drained = reactor::RunOnEach(environment_.reactors, quiesce);
+  co_await drained;
+
+  auto fence = controller_->Stop();
+  co_await fence;
+  auto close = [this](size_t i) { return parts_[i]->shard->partitions().CloseAll(); };
+  auto closing = reactor::RunOnEach(environment_.reactors, close);
+  std::vector<Status> closed = co_await closing;
+  auto checkpoint = WriteCheckpoints();
+  Status written = co_await checkpoint;
+  for (const Status& status : closed) {
+    if (!status.ok()) co_return status;
+  }
+  if (!written.ok()) co_return written;
+  auto mark = environment_.disk.Run([this]() -> Status {
+    KB_RETURN_IF_ERROR(directories_->MarkClean(controller_->broker_epoch()));
+    locks_.clear();
+    for (const std::string& path : config_.log_dirs()) {
+      KB_RETURN_IF_ERROR(log::RemoveLockFile(environment_.files, path));
+    }
+    return Status();
+  });
+  Status marked = co_await mark;
+  co_return marked;
+}
+
+}  // namespace kb::server

@@ -1,0 +1,97 @@
+// Node: one broker with its controller, put together from its parts; where the order of starting and stopping stands.
+//
+//   Bind      the ports, before anything on disk is touched
+//   Load      lock, inspect, format if new, read the metadata log, take over as its leader     (blocks, before reactors turn)
+//   Start     open the partitions, accept connections                                          (on the reactors)
+//   Stop      refuse connections, answer who waits, drain, give leadership up, flush, mark the stop as clean
+//
+// Everything it stands on is handed in (files, clock, network, disk pool, reactors), so that several of them can run in
+// one thread under a simulator. Bind and Load are called by the thread that sets things up.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/log_sink.h"
+#include "base/result.h"
+#include "broker/controller_loop.h"
+#include "broker/dispatch.h"
+#include "broker/options.h"
+#include "broker/shard.h"
+#include "controller/controller.h"
+#include "controller/data_dirs.h"
+#include "controller/metadata_log.h"
+#include "config/server_config.h"
+#include "io/file_system.h"
+#include "metrics/metrics.h"
+#include "net/acceptor.h"
+#include "net/connection_set.h"
+#include "partition/data_directories.h"
+#include "reactor/disk_pool.h"
+#include "reactor/published.h"
+#include "reactor/reactor.h"
+#include "server/config_view.h"
+
+namespace kb::server {
+
+class Node {
+ public:
+  struct Environment {
+    io::FileSystem& files;
+    const Clock& clock;
+    LogSink& log;
+    net::Transport& transport;
+    reactor::DiskPool& disk;
+    std::vector<reactor::Reactor*> reactors;   // by index
+    reactor::Reactor& acceptor_reactor;
+    uint64_t seed;
+    std::function<void(const Error&)> on_fatal;  // the process must end with code 1; perhaps from a reactor's thread
+  };
+
+  Node(const Environment& environment, const config::ServerConfig& config);
+  ~Node();
+
+  // Ports of the listeners, in the order of the configuration. kBusy: taken.
+  Result<std::vector<uint16_t>> Bind();
+  // kForeign, kCorrupt: the data directory is not ours or damaged; kBusy: somebody else has it; kIo.
+  Status Load();
+  // Goes on when the partitions are in service. On the first reactor; accepting has begun by then.
+  reactor::Task<void> Start();
+  // The clean stop; at most about `deadline_ns` (monotonic) is spent on connections. On the first reactor.
+  reactor::Task<Status> Stop(int64_t deadline_ns);
+
+  // For the banner: what was found and how long it took.
+  const std::string& cluster_id() const { return cluster_.options.cluster_id; }
+  size_t partitions() const;
+
+ private:
+  struct Part;  // what each reactor has
+  Status LockDirectories();
+  Status LoadMetadata(const controller::DataDirs& dirs);
+  Status LoadDirectories(const metadata::MetadataImage& image, const controller::DataDirs& dirs);
+  controller::NodeIdentity Identity(const controller::DataDirs& dirs, Random& random) const;
+  void BuildShards();
+  reactor::Task<void> KeepHouse();
+  reactor::Task<Status> WriteCheckpoints();
+
+  const Environment environment_;
+  const config::ServerConfig& config_;
+  Random random_;
+  metrics::Registry registry_;
+  std::vector<broker::Listener> listeners_;
+  std::vector<uint16_t> ports_;
+  broker::Cluster cluster_;
+  std::unique_ptr<ServerConfigView> configs_;
+  std::vector<std::unique_ptr<Part>> parts_;
+  std::unique_ptr<net::Acceptor> acceptor_;
+  std::vector<std::unique_ptr<io::FileLock>> locks_;
+  std::unique_ptr<partition::DataDirectories> directories_;
+  std::unique_ptr<reactor::Published<metadata::MetadataImage>> images_;
+  std::unique_ptr<broker::ControllerLoop> controller_;
+  bool stopping_ = false;
+};
+
+}  // namespace kb::server
