@@ -6,6 +6,7 @@
 #include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <array>
@@ -20,7 +21,12 @@ constexpr size_t kBatchLengthEnd = 12;  // base offset and length: what the leng
 constexpr size_t kCrcEnd = 21;          // the CRC covers everything behind itself
 constexpr int16_t kProduce = 0, kProduceVersion = 8;
 constexpr int16_t kFetch = 1, kFetchVersion = 11;
-constexpr int64_t kTimestampMs = 1700000000000;
+
+// Of all records: not long ago, or retention would take them away in the middle of a run.
+int64_t TimestampMs() {
+  static const int64_t at_start_ms = static_cast<int64_t>(time(nullptr)) * 1000;
+  return at_start_ms;
+}
 
 std::array<uint32_t, 256> MakeCrcTable() {
   std::array<uint32_t, 256> table{};
@@ -133,8 +139,8 @@ std::string Batch(const std::vector<std::string>& values) {
   Out tail;  // what the CRC covers
   tail.I16(0);
   tail.I32(static_cast<int32_t>(values.size()) - 1);
-  tail.I64(kTimestampMs);
-  tail.I64(kTimestampMs);
+  tail.I64(TimestampMs());
+  tail.I64(TimestampMs());
   tail.I64(-1);
   tail.I16(-1);
   tail.I32(-1);
