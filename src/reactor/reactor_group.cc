@@ -63,10 +63,15 @@ void ReactorThread::Start() {
   thread_ = StartThread(name_, [this] { Main(); });
 }
 
+void ReactorThread::RequestStop() {
+  // A second request would be found by the next Run().
+  if (thread_.joinable() && !std::exchange(stop_requested_, true)) reactor_->Stop();
+}
+
 void ReactorThread::Stop() {
-  if (!thread_.joinable()) return;
-  reactor_->Stop();
-  thread_.join();
+  RequestStop();
+  if (thread_.joinable()) thread_.join();
+  stop_requested_ = false;
 }
 
 void ReactorThread::Main() {
@@ -105,7 +110,7 @@ void ReactorGroup::Start() {
 
 void ReactorGroup::Stop() {
   // All are told before any is joined: they end at the same time.
-  for (auto& thread : threads_) thread->reactor().Stop();
+  for (auto& thread : threads_) thread->RequestStop();
   for (auto& thread : threads_) thread->Stop();
 }
 

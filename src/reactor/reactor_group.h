@@ -30,6 +30,8 @@ class ReactorThread {
 
   Reactor& reactor() { return *reactor_; }
   void Start();
+  // Ends the turning: asks for it once, and waits.
+  void RequestStop();
   void Stop();
 
  private:
@@ -40,6 +42,7 @@ class ReactorThread {
   const int cpu_;
   const std::unique_ptr<Reactor> reactor_;
   std::thread thread_;
+  bool stop_requested_ = false;
 };
 
 struct ReactorGroupOptions {
