@@ -62,19 +62,37 @@ std::optional<ByteView> FromHex(std::string_view text, Arena& arena) {
   return ByteView{to, text.size() / 2};
 }
 
-const std::string* TextOf(const Json& from) { return from.get_ptr<const std::string*>(); }
+const std::string* TextOf(const Json& from) {
+  return from.get_ptr<const std::string*>();
+}
 
 }  // namespace
 
-Json Value(bool value) { return value; }
-Json Value(int64_t value) { return value; }
-Json Value(double value) { return value; }
-Json Value(const Uuid& value) { return value.ToString(); }
-Json Value(std::string_view value) { return std::string(value); }
-Json Value(ByteView value) { return ToBase64(value); }
-Json Value(const protocol::Records& value) { return value.is_null ? Json() : Value(value.bytes); }
+Json Value(bool value) {
+  return value;
+}
+Json Value(int64_t value) {
+  return value;
+}
+Json Value(double value) {
+  return value;
+}
+Json Value(const Uuid& value) {
+  return value.ToString();
+}
+Json Value(std::string_view value) {
+  return std::string(value);
+}
+Json Value(ByteView value) {
+  return ToBase64(value);
+}
+Json Value(const protocol::Records& value) {
+  return value.is_null ? Json() : Value(value.bytes);
+}
 
-void Set(Json& object, const char* name, Json value) { object[name] = std::move(value); }
+void Set(Json& object, const char* name, Json value) {
+  object[name] = std::move(value);
+}
 
 void SetUnknown(Json& object, const protocol::Array<protocol::RawTag>& tags) {
   for (const protocol::RawTag& tag : tags) object["_unknown"][std::to_string(tag.number)] = ToHex(tag.bytes);
@@ -119,7 +137,8 @@ void ObjectReader::GetUnknown(protocol::Array<protocol::RawTag>& out) {
 }
 
 void ObjectReader::End() {
-  if (object_.is_object() && taken_ != object_.size()) problem_.Set("an object", "holds a field that this version lacks");
+  if (object_.is_object() && taken_ != object_.size())
+    problem_.Set("an object", "holds a field that this version lacks");
 }
 
 void ObjectReader::Read(const char* name, const Json& from, bool& out) {

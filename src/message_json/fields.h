@@ -22,11 +22,21 @@ using Json = nlohmann::json;
 
 Json Value(bool value);
 Json Value(int64_t value);
-inline Json Value(int8_t value) { return Value(int64_t{value}); }
-inline Json Value(int16_t value) { return Value(int64_t{value}); }
-inline Json Value(uint16_t value) { return Value(int64_t{value}); }
-inline Json Value(int32_t value) { return Value(int64_t{value}); }
-inline Json Value(uint32_t value) { return Value(int64_t{value}); }
+inline Json Value(int8_t value) {
+  return Value(int64_t{value});
+}
+inline Json Value(int16_t value) {
+  return Value(int64_t{value});
+}
+inline Json Value(uint16_t value) {
+  return Value(int64_t{value});
+}
+inline Json Value(int32_t value) {
+  return Value(int64_t{value});
+}
+inline Json Value(uint32_t value) {
+  return Value(int64_t{value});
+}
 Json Value(double value);
 Json Value(const Uuid& value);
 Json Value(std::string_view value);

@@ -1,8 +1,9 @@
 // Messages as JSON, for tests and for tools that show records to people. Not linked into the broker.
 //
-// Field names in camelCase; bytes and records in base64; uuids as Kafka prints them; 64-bit numbers as plain JSON integers.
-// A tagged field that is at its default is left out. Unknown tags are "_unknown": {"NUMBER": "HEX"} in the struct that holds
-// them. Only the fields of the given version appear; from JSON each of them that is not tagged must be there, and nothing else.
+// Field names in camelCase; bytes and records in base64; uuids as Kafka prints them; 64-bit numbers as plain JSON
+// integers. A tagged field that is at its default is left out. Unknown tags are "_unknown": {"NUMBER": "HEX"} in the
+// struct that holds them. Only the fields of the given version appear; from JSON each of them that is not tagged must
+// be there, and nothing else.
 //
 // Strings are kept as they are: one that is not UTF-8 makes dump() throw unless it is told to replace.
 //

@@ -1,7 +1,7 @@
 // The APIs of Apache Kafka 4.3.1: key, name, versions, and on which listeners a node answers them.
 //
-// The table is made from the schemas at build time, so a version here is a version that the codec has. Which of them this
-// broker serves and advertises is the dispatch table's matter (broker/api_table.h).
+// The table is made from the schemas at build time, so a version here is a version that the codec has. Which of them
+// this broker serves and advertises is the dispatch table's matter (broker/api_table.h).
 //
 // Keys 4 to 7 are not here: Apache Kafka 4 has no version of them any more. Immutable, any thread.
 #pragma once
@@ -108,8 +108,8 @@ inline constexpr size_t kApiCount = 89;
 
 struct ApiInfo {
   ApiKey key;
-  std::string_view name;     // "Fetch"
-  int16_t min_version;       // both inclusive
+  std::string_view name;  // "Fetch"
+  int16_t min_version;    // both inclusive
   int16_t max_version;
   int16_t flexible_version;  // requests and responses from here on are flexible; INT16_MAX: none
   bool newest_is_unstable;   // Apache Kafka does not advertise max_version
@@ -126,7 +126,11 @@ extern const ApiInfo kApiTable[kApiCount];
 
 // nullptr: no such API.
 const ApiInfo* FindApi(int16_t key);
-inline const ApiInfo& Info(ApiKey key) { return *FindApi(static_cast<int16_t>(key)); }
-inline std::string_view ApiName(ApiKey key) { return Info(key).name; }
+inline const ApiInfo& Info(ApiKey key) {
+  return *FindApi(static_cast<int16_t>(key));
+}
+inline std::string_view ApiName(ApiKey key) {
+  return Info(key).name;
+}
 
 }  // namespace kb::protocol

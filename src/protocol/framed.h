@@ -1,4 +1,5 @@
-// The few bytes that Kafka puts in front of a message when it stores one in a record, so that a reader knows what it is.
+// The few bytes that Kafka puts in front of a message when it stores one in a record, so that a reader knows what it
+// is.
 //
 //   record of the metadata log and of the remote log's metadata
 //                                value := frame_version: uvarint (1), key: uvarint, version: uvarint, body
@@ -7,8 +8,8 @@
 //   protocol metadata of consumers, control record keys, transaction markers, producer snapshots
 //                                      := version: int16, body
 //
-// The bytes that the Encode functions return live in the arena. Reading leaves the reader at the body; a version that we do
-// not know is for the caller to judge (Decode refuses it). Functions of values: any thread.
+// The bytes that the Encode functions return live in the arena. Reading leaves the reader at the body; a version that
+// we do not know is for the caller to judge (Decode refuses it). Functions of values: any thread.
 #pragma once
 
 #include <cstdint>
@@ -41,7 +42,8 @@ void WriteMetadataFrame(RecordType type, Writer& writer);
 template <typename Message>
 Result<ByteView> EncodeMetadataRecord(Arena& arena, const Message& message, int16_t version) {
   RecordType type{Message::kKey, version};
-  return EncodeBehind(arena, MetadataFrameSize(type), [&](Writer& w) { WriteMetadataFrame(type, w); }, message, version);
+  return EncodeBehind(
+      arena, MetadataFrameSize(type), [&](Writer& w) { WriteMetadataFrame(type, w); }, message, version);
 }
 
 template <typename Message>

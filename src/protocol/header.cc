@@ -19,7 +19,9 @@ void PutRequestHeader(Sink& sink, const RequestHeader& header) {
 
 }  // namespace
 
-bool RequestHeaderHasTags(int16_t api_key, int16_t api_version) { return IsFlexible(api_key, api_version); }
+bool RequestHeaderHasTags(int16_t api_key, int16_t api_version) {
+  return IsFlexible(api_key, api_version);
+}
 
 bool ResponseHeaderHasTags(int16_t api_key, int16_t api_version) {
   return api_key != static_cast<int16_t>(ApiKey::kApiVersions) && IsFlexible(api_key, api_version);
@@ -49,7 +51,9 @@ size_t RequestHeaderSize(const RequestHeader& header) {
   return measurer.size();
 }
 
-void WriteRequestHeader(const RequestHeader& header, Writer& writer) { PutRequestHeader(writer, header); }
+void WriteRequestHeader(const RequestHeader& header, Writer& writer) {
+  PutRequestHeader(writer, header);
+}
 
 size_t ResponseHeaderSize(int16_t api_key, int16_t api_version) {
   return sizeof(int32_t) + (ResponseHeaderHasTags(api_key, api_version) ? 1 : 0);

@@ -1,14 +1,14 @@
 // What stands between the size of a frame and its body.
 //
-//   request   := size: int32, api_key: int16, api_version: int16, correlation_id: int32, client_id: nullable string, [tags], body
-//   response  := size: int32, correlation_id: int32, [tags], body
+//   request   := size: i32, api_key: i16, api_version: i16, correlation_id: i32, client_id: string?, [tags], body
+//   response  := size: i32, correlation_id: i32, [tags], body
 //
-// size counts what follows it. client_id keeps the old encoding also where everything else is flexible. The tags are there
-// where the version of the API is flexible ("header v2" of requests, "v1" of responses), with one exception: responses of
-// ApiVersions never have them, so that a client can read the answer to a version it only guessed.
+// size counts what follows it. client_id keeps the old encoding also where everything else is flexible. The tags are
+// there where the version of the API is flexible ("header v2" of requests, "v1" of responses), with one exception:
+// responses of ApiVersions never have them, so that a client can read the answer to a version it only guessed.
 //
-// A client may guess too high: an ApiVersions version that nobody knows is read as the newest would be, and answered with
-// body version 0 and error 35. A negative one is read as version 0 would be.
+// A client may guess too high: an ApiVersions version that nobody knows is read as the newest would be, and answered
+// with body version 0 and error 35. A negative one is read as version 0 would be.
 //
 // Frames are written in two passes, like bodies: the size of the buffer, then the bytes.
 //
@@ -91,7 +91,8 @@ void WriteResponseFrame(int16_t api_key, int16_t api_version, int32_t correlatio
   FinishFrame(writer, start);
 }
 template <typename Body>
-void WriteResponseFrame(int16_t api_key, int16_t api_version, int32_t correlation_id, const Body& body, Writer& writer) {
+void WriteResponseFrame(int16_t api_key, int16_t api_version, int32_t correlation_id, const Body& body,
+                        Writer& writer) {
   WriteResponseFrame(api_key, api_version, correlation_id, body, api_version, writer);
 }
 

@@ -1,5 +1,5 @@
-// MessageInfo: a message with its type erased, for what must treat all of them alike: tools that print records, tests, fuzzers.
-// message/registry.h lists them all. The broker itself names the types it means.
+// MessageInfo: a message with its type erased, for what must treat all of them alike: tools that print records, tests,
+// fuzzers. message/registry.h lists them all. The broker itself names the types it means.
 //
 // Immutable, any thread.
 #pragma once
@@ -62,15 +62,12 @@ constexpr MessageInfo MessageInfoOf(std::string_view area, MessageKind kind) {
       .flexible_version = Message::kFlexibleVersion,
       .struct_size = sizeof(Message),
       .create = [](Arena& arena) -> void* { return arena.New<Message>(); },
-      .decode = [](Reader& reader, int16_t version, Arena& arena, void* out) {
-        return Decode(reader, version, arena, *static_cast<Message*>(out));
-      },
-      .encoded_size = [](const void* message, int16_t version) {
-        return EncodedSize(*static_cast<const Message*>(message), version);
-      },
-      .encode = [](const void* message, int16_t version, Writer& writer) {
-        Encode(*static_cast<const Message*>(message), version, writer);
-      },
+      .decode = [](Reader& reader, int16_t version, Arena& arena,
+                   void* out) { return Decode(reader, version, arena, *static_cast<Message*>(out)); },
+      .encoded_size = [](const void* message,
+                         int16_t version) { return EncodedSize(*static_cast<const Message*>(message), version); },
+      .encode = [](const void* message, int16_t version,
+                   Writer& writer) { Encode(*static_cast<const Message*>(message), version, writer); },
   };
 }
 

@@ -1,16 +1,17 @@
 // Reader: a cursor over the bytes of one frame or record, with Kafka's primitives in both encodings.
 //
-// The error is sticky: the first read that does not fit makes ok() false and moves the cursor to the end; reads behind it
-// return zeros and empty views. A decoder therefore reads straight through and asks ok() where it loops and at the end.
+// The error is sticky: the first read that does not fit makes ok() false and moves the cursor to the end; reads behind
+// it return zeros and empty views. A decoder therefore reads straight through and asks ok() where it loops and at the
+// end.
 //
 // Strings, bytes and records are views into the frame: valid while it is. Arrays live in the arena that is passed in.
 //
-// Memory. A count is believed only as far as the bytes that are left could hold it (count <= left / smallest element), and
-// even then no more than kMemoryPerByte bytes for each byte left is reserved on its word: the rest grows by doubling as
-// elements are really decoded. What all arrays and unknown tags of one frame may take together is kFreeMemory +
-// kMemoryPerByte x its size; past that it counts as malformed. (Without that bound a frame of empty names would take 28 bytes,
-// with the copies of growing 56, for each of its own. Real requests stay below 6.) Who must bound it more tightly says so with
-// set_memory_limit().
+// Memory. A count is believed only as far as the bytes that are left could hold it (count <= left / smallest element),
+// and even then no more than kMemoryPerByte bytes for each byte left is reserved on its word: the rest grows by
+// doubling as elements are really decoded. What all arrays and unknown tags of one frame may take together is
+// kFreeMemory + kMemoryPerByte x its size; past that it counts as malformed. (Without that bound a frame of empty names
+// would take 28 bytes, with the copies of growing 56, for each of its own. Real requests stay below 6.) Who must bound
+// it more tightly says so with set_memory_limit().
 //
 // "flexible" chooses the encoding: uvarint length + 1 with 0 for null, or a fixed-width length with -1 for null. As in
 // Apache Kafka every negative length means null, and a null where the schema has none is malformed.
@@ -73,7 +74,7 @@ class Reader {
     if (at_ != end_ && *at_ < 0x80) return *at_++;
     return ReadLongUvarint();
   }
-  int32_t ReadVarint();    // zigzag, as in records
+  int32_t ReadVarint();  // zigzag, as in records
   int64_t ReadVarlong();
 
   // The next `size` bytes; empty and failed when there are fewer.
@@ -146,12 +147,11 @@ class Reader {
     return value;
   }
   // Negative: null. A uvarint beyond 31 bits becomes negative or too long to fit, as in Apache Kafka.
-  int32_t ReadLength(bool flexible) {
-    return flexible ? static_cast<int32_t>(ReadUvarint() - 1) : ReadInt32();
-  }
+  int32_t ReadLength(bool flexible) { return flexible ? static_cast<int32_t>(ReadUvarint() - 1) : ReadInt32(); }
   int32_t ReadStringLength(bool flexible) {
     int32_t length = flexible ? static_cast<int32_t>(ReadUvarint() - 1) : ReadInt16();
-    if (length > static_cast<int32_t>(kMostString)) [[unlikely]] Fail();
+    if (length > static_cast<int32_t>(kMostString)) [[unlikely]]
+      Fail();
     return length;
   }
   ByteView NotNull(int32_t length) {
@@ -209,8 +209,9 @@ class Reader {
 //     }
 //   }
 //
-// Tags may come in any order and more than once. The unknown ones are kept in ascending order, in which they are written
-// again. A known field says itself where it ends: like Apache Kafka, nobody compares that with the size its tag announced.
+// Tags may come in any order and more than once. The unknown ones are kept in ascending order, in which they are
+// written again. A known field says itself where it ends: like Apache Kafka, nobody compares that with the size its tag
+// announced.
 class TagSection {
  public:
   TagSection(Reader& reader, Arena& arena, Array<RawTag>& unknown)

@@ -1,17 +1,17 @@
-// Measurer and Writer: the two ends of encoding. Both have the same Put functions, and the generated code has one walk over
-// a message that is run through either: first the Measurer, which counts the bytes and refuses what cannot be written, then
-// the Writer, which puts them into a buffer of exactly that size.
+// Measurer and Writer: the two ends of encoding. Both have the same Put functions, and the generated code has one walk
+// over a message that is run through either: first the Measurer, which counts the bytes and refuses what cannot be
+// written, then the Writer, which puts them into a buffer of exactly that size.
 //
 //   Result<size_t> size = EncodedSize(response, version);
-//   if (!size.ok()) …                               // a value that this version cannot carry: which one is in the error
-//   Writer writer(buffer);                          // of that size, or of more when a header goes in front
+//   if (!size.ok()) …                               // a value that this version cannot carry: which one is in the
+//   error Writer writer(buffer);                          // of that size, or of more when a header goes in front
 //   Encode(response, version, writer);
 //
-// External records (Records::External) are counted in their length prefix and not in EncodedSize: they are bytes elsewhere,
-// and the Writer notes in splices() behind which byte of the buffer they belong.
+// External records (Records::External) are counted in their length prefix and not in EncodedSize: they are bytes
+// elsewhere, and the Writer notes in splices() behind which byte of the buffer they belong.
 //
-// What is refused: a field that is set while the version lacks it and the schema does not call it ignorable; a null where
-// the version has none; a string longer than 32,767 bytes; anything longer than 31 bits can say.
+// What is refused: a field that is set while the version lacks it and the schema does not call it ignorable; a null
+// where the version has none; a string longer than 32,767 bytes; anything longer than 31 bits can say.
 //
 // A Writer that would run over its buffer is our own error and stops the process. Both belong to one thread.
 #pragma once

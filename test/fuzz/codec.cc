@@ -14,7 +14,8 @@ using protocol::MessageKind;
 
 // Arrays within Reader's bound, what is left over of blocks, and the few structs that are not in arrays.
 size_t MostMemory(size_t body) {
-  return 2 * (protocol::Reader::kFreeMemory + protocol::Reader::kMemoryPerByte * body) + 4 * body + 2 * Arena::kMostBlock;
+  return 2 * (protocol::Reader::kFreeMemory + protocol::Reader::kMemoryPerByte * body) + 4 * body +
+         2 * Arena::kMostBlock;
 }
 
 std::vector<uint8_t> Encoded(const MessageInfo& info, int16_t version, const void* message, size_t size) {
@@ -103,8 +104,8 @@ bool DecodeRequest(ByteView frame) {
 
 Chosen Choose(Family family, ByteView bytes) {
   if (bytes.size() < 3) return {};
-  static const std::vector<const MessageInfo*> kMembers[] = {
-      MembersOf(Family::kResponses), MembersOf(Family::kStored), MembersOf(Family::kAll)};
+  static const std::vector<const MessageInfo*> kMembers[] = {MembersOf(Family::kResponses), MembersOf(Family::kStored),
+                                                             MembersOf(Family::kAll)};
   const auto& members = kMembers[static_cast<size_t>(family)];
   const MessageInfo* info = members[LoadBigEndian<uint16_t>(bytes.data()) % members.size()];
   int versions = info->max_version - info->min_version + 1;

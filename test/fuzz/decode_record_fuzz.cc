@@ -1,4 +1,5 @@
-// A message that is stored: records of the metadata log and of the coordinators, headers, and what stands inside other things.
+// A message that is stored: records of the metadata log and of the coordinators, headers, and what stands inside other
+// things.
 #include <cstddef>
 #include <cstdint>
 

@@ -1,5 +1,5 @@
-// The generated decoders on what is not a message: bodies cut at every byte, counts of a billion, a byte changed anywhere; and
-// what they refuse to encode.
+// The generated decoders on what is not a message: bodies cut at every byte, counts of a billion, a byte changed
+// anywhere; and what they refuse to encode.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -65,7 +65,8 @@ TEST(Decode, EveryBodyCutAtAnyByteIsMalformed) {
   ForEachGoldenBody(600, [&](const MessageInfo& info, int16_t version, const std::string& body) {
     for (size_t size = 0; size < body.size(); ++size) {
       ++cuts;
-      std::vector<uint8_t> cut(body.begin(), body.begin() + static_cast<ptrdiff_t>(size));  // asan sees one byte too far
+      // A block of its own: asan sees one byte too far.
+      std::vector<uint8_t> cut(body.begin(), body.begin() + static_cast<ptrdiff_t>(size));
       Arena arena;
       Reader reader(cut);
       ASSERT_FALSE(info.decode(reader, version, arena, info.create(arena)))
@@ -97,9 +98,10 @@ TEST(Decode, EveryByteThatChangesIsReadOrRefusedAndWhatWasReadCanBeWritten) {
 // The lies: every four bytes that could be a count, and every one that could be a flexible one, say a billion.
 TEST(Decode, ACountOfABillionAnywhereCostsNoMoreThanTheFrameIsWorth) {
   ForEachGoldenBody(300, [&](const MessageInfo& info, int16_t version, const std::string& body) {
-    for (std::string_view lie : {std::string_view("\x3b\x9a\xca\x00", 4), std::string_view("\x80\x94\xeb\xdc\x03", 5)}) {
+    const std::string plain("\x3b\x9a\xca\x00", 4), flexible("\x80\x94\xeb\xdc\x03", 5);
+    for (const std::string& lie : {plain, flexible}) {
       for (size_t at = 0; at < body.size(); ++at) {
-        std::string changed = body.substr(0, at) + std::string(lie) + body.substr(std::min(body.size(), at + lie.size()));
+        std::string changed = body.substr(0, at) + lie + body.substr(std::min(body.size(), at + lie.size()));
         Arena arena;
         Reader reader(AsBytes(changed));
         info.decode(reader, version, arena, info.create(arena));
@@ -127,8 +129,9 @@ TEST(Decode, AVersionThatTheSchemaDoesNotHaveIsRefused) {
       Arena arena;
       const std::vector<uint8_t> zeros(4096);
       Reader reader(zeros);
-      EXPECT_FALSE(info.decode(reader, static_cast<int16_t>(version), arena, info.create(arena))) << info.name << version;
-      EXPECT_FALSE(info.encoded_size(info.create(arena), static_cast<int16_t>(version)).ok()) << info.name << version;
+      int16_t odd = static_cast<int16_t>(version);
+      EXPECT_FALSE(info.decode(reader, odd, arena, info.create(arena))) << info.name << " v" << odd;
+      EXPECT_FALSE(info.encoded_size(info.create(arena), odd).ok()) << info.name << " v" << odd;
     }
   }
 }
@@ -179,8 +182,9 @@ constexpr char kEnd[] = "00010100";  // of the topic, the forgotten topics, the 
 TEST(DecodeTags, OneThatComesBeforeItsVersionIsMalformed) {
   Arena arena;
   FetchRequest request;
-  EXPECT_FALSE(DecodeHex(std::string(kFetchV12) + kFetchPartition + "0100" "10" + kDirectory + kEnd, 12, arena, request));
-  EXPECT_TRUE(DecodeHex(std::string(kFetchV12) + kFetchPartition + "0105" "10" + kDirectory + kEnd, 12, arena, request))
+  const std::string partition = std::string(kFetchV12) + kFetchPartition;
+  EXPECT_FALSE(DecodeHex(partition + "0100" "10" + kDirectory + kEnd, 12, arena, request));
+  EXPECT_TRUE(DecodeHex(partition + "0105" "10" + kDirectory + kEnd, 12, arena, request))
       << "a number that no version has is unknown, and kept";
   EXPECT_EQ(request.topics[0].partitions[0].unknown_tags.size(), 1u);
 }
@@ -189,7 +193,8 @@ TEST(DecodeTags, TheAnnouncedSizeOfAKnownOneDoesNotMatter) {
   for (const char* size : {"10", "03"}) {
     Arena arena;
     FetchRequest request;
-    ASSERT_TRUE(DecodeHex(std::string(kFetchV17) + kFetchPartition + "0100" + size + kDirectory + kEnd, 17, arena, request));
+    const std::string partition = std::string(kFetchV17) + kFetchPartition;
+    ASSERT_TRUE(DecodeHex(partition + "0100" + size + kDirectory + kEnd, 17, arena, request));
     EXPECT_EQ(request.topics[0].partitions[0].replica_directory_id.ToString(), "AAECAwQFBgcICQoLDA0ODw");
   }
 }
@@ -297,13 +302,14 @@ TEST(Encode, ARecordsFieldMaySendBytesThatAreElsewhere) {
 
   // Put together, it is what a client reads.
   std::vector<uint8_t> sent;
-  size_t from = 0;
+  auto from = bytes.begin();
   for (const protocol::Splice& splice : writer.splices()) {
-    sent.insert(sent.end(), bytes.begin() + static_cast<ptrdiff_t>(from), bytes.begin() + static_cast<ptrdiff_t>(splice.position));
+    auto to = bytes.begin() + static_cast<ptrdiff_t>(splice.position);
+    sent.insert(sent.end(), from, to);
     sent.insert(sent.end(), splice.size, static_cast<uint8_t>(splice.external_id));
-    from = splice.position;
+    from = to;
   }
-  sent.insert(sent.end(), bytes.begin() + static_cast<ptrdiff_t>(from), bytes.end());
+  sent.insert(sent.end(), from, bytes.end());
   Reader reader(sent);
   FetchResponse read;
   ASSERT_TRUE(Decode(reader, 13, arena, read));

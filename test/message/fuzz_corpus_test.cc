@@ -1,5 +1,5 @@
-// The fuzz targets without a fuzzer: all golden bytes, what fuzzing has found so far (test/fuzz/corpus/codec), and seeded
-// damage to both.
+// The fuzz targets without a fuzzer: all golden bytes, what fuzzing has found so far (test/fuzz/corpus/codec), and
+// seeded damage to both.
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -29,8 +29,8 @@ std::vector<Seed> GoldenSeeds() {
   std::vector<Seed> seeds;
   for (const std::string& file : golden::MessageFiles()) {
     golden::ForEachLine(file, [&](const json& vector) {
-      seeds.push_back({message::FindMessage(vector.at("message").get<std::string>()), vector.at("version").get<int16_t>(),
-                       golden::FromHex(vector.at("hex").get<std::string>())});
+      seeds.push_back({message::FindMessage(vector.at("message").get<std::string>()),
+                       vector.at("version").get<int16_t>(), golden::FromHex(vector.at("hex").get<std::string>())});
     });
   }
   return seeds;

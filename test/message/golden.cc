@@ -18,7 +18,9 @@ std::string ReadFile(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-int HexDigit(char c) { return c <= '9' ? c - '0' : c - 'a' + 10; }
+int HexDigit(char c) {
+  return c <= '9' ? c - '0' : c - 'a' + 10;
+}
 
 // Length of the well-formed UTF-8 sequence at the front, or 0; `bad` is then how many bytes one U+FFFD stands for.
 size_t WellFormed(std::string_view text, size_t* bad) {
@@ -48,7 +50,9 @@ std::string Folder() {
   return folder != nullptr && *folder != '\0' ? folder : GOLDEN_SOURCE_DIR "/vectors";
 }
 
-bool IsOurCopy() { return Folder() == GOLDEN_SOURCE_DIR "/vectors"; }
+bool IsOurCopy() {
+  return Folder() == GOLDEN_SOURCE_DIR "/vectors";
+}
 
 std::string Unzip(const std::string& path) {
   std::string packed = ReadFile(path);
@@ -69,7 +73,9 @@ std::string Unzip(const std::string& path) {
   return out;
 }
 
-bool Has(const std::string& name) { return IsOurCopy() || std::filesystem::exists(Folder() + "/" + name); }
+bool Has(const std::string& name) {
+  return IsOurCopy() || std::filesystem::exists(Folder() + "/" + name);
+}
 
 void ForEachLine(const std::string& path, const std::function<void(const nlohmann::json&)>& line) {
   std::string text = Unzip(path);

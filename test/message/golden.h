@@ -1,6 +1,7 @@
 // The golden vectors: what Apache Kafka 4.3.1 wrote, one JSON object a line, in gzip files.
 //
-// They are read from the folder that the environment variable GOLDEN_DIR names, or else from the copy in test/golden/vectors.
+// They are read from the folder that the environment variable GOLDEN_DIR names, or else from the copy in
+// test/golden/vectors.
 #pragma once
 
 #include <functional>

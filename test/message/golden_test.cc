@@ -1,8 +1,12 @@
 // Every message in both directions against what Apache Kafka 4.3.1 wrote, byte for byte:
 //
-//   bytes -> message -> the same bytes          bytes -> message -> the same JSON          JSON -> message -> the same bytes
+//   bytes -> message -> the same bytes          bytes -> message -> the same JSON          JSON -> message -> the same
+//   bytes
 //
-// and whole frames, stored forms, damaged bodies, and records of a real data directory. Each test prints how many it ran.
+// and whole frames, stored forms, damaged bodies, and records of a real data directory. Each test prints how many it
+// ran.
+#include "message/golden.h"
+
 #include <gtest/gtest.h>
 
 #include <iostream>
@@ -11,7 +15,6 @@
 
 #include "base/crc32c.h"
 #include "base/varint.h"
-#include "message/golden.h"
 #include "message/registry.h"
 #include "message_json/json.h"
 #include "protocol/framed.h"
@@ -25,7 +28,9 @@ struct AnyMessage {
   const protocol::MessageInfo* info = nullptr;
   void* message = nullptr;
 };
-Result<size_t> EncodedSize(const AnyMessage& any, int16_t version) { return any.info->encoded_size(any.message, version); }
+Result<size_t> EncodedSize(const AnyMessage& any, int16_t version) {
+  return any.info->encoded_size(any.message, version);
+}
 void Encode(const AnyMessage& any, int16_t version, protocol::Writer& writer) {
   any.info->encode(any.message, version, writer);
 }
@@ -72,7 +77,8 @@ class GoldenTest : public ::testing::Test {
     Arena arena;
     AnyMessage any{info, info->create(arena)};
     protocol::Reader reader(bytes);
-    ASSERT_TRUE(info->decode(reader, version, arena, any.message)) << info->name << " v" << version << " " << ToHex(bytes);
+    ASSERT_TRUE(info->decode(reader, version, arena, any.message))
+        << info->name << " v" << version << " " << ToHex(bytes);
     EXPECT_EQ(reader.left(), 0u);
     EXPECT_EQ(EncodedHex(any, version), ToHex(bytes)) << info->name << " v" << version;
     EXPECT_EQ(ToJson(any, version), expected) << info->name << " v" << version;
@@ -171,7 +177,8 @@ TEST_F(GoldenTest, EveryFrameFromItsSizeToItsLastByte) {
       EXPECT_EQ(header.api_version, version);
       EXPECT_EQ(header.correlation_id, correlation_id);
       EXPECT_EQ(header.client_id.has_value(), !vector.at("clientId").is_null());
-      EXPECT_EQ(header.client_id.value_or(""), vector.at("clientId").is_null() ? "" : vector.at("clientId").get<std::string>());
+      EXPECT_EQ(header.client_id.value_or(""),
+                vector.at("clientId").is_null() ? "" : vector.at("clientId").get<std::string>());
       ASSERT_NE(header.api(), nullptr);
       EXPECT_TRUE(header.api()->Has(version));
       EXPECT_EQ(protocol::RequestHeaderHasTags(key, version), vector.at("headerVersion") == 2);
@@ -197,8 +204,8 @@ TEST_F(GoldenTest, EveryFrameFromItsSizeToItsLastByte) {
   ExpectRan(574, "frames");
 }
 
-// Strings that are not UTF-8 are kept as they came; Apache Kafka has U+FFFD in their place, and so has the JSON recorded for
-// damaged bodies. It also leaves out the unknown tags.
+// Strings that are not UTF-8 are kept as they came; Apache Kafka has U+FFFD in their place, and so has the JSON
+// recorded for damaged bodies. It also leaves out the unknown tags.
 json AsJavaReadsIt(const json& value) {
   if (value.is_string()) return golden::AsJavaReadsIt(value.get<std::string>());
   json out = value;

@@ -56,7 +56,8 @@ TEST(RequestHeader, UnknownTagsAreKept) {
 TEST(RequestHeader, ApiVersionsOfAVersionNobodyKnowsIsReadAsTheNewestAndANegativeOneAsTheOldest) {
   Arena arena;
   for (int version : {5, 99, 32767, -1}) {
-    std::vector<uint8_t> bytes{0, 18, static_cast<uint8_t>(version >> 8), static_cast<uint8_t>(version), 0, 0, 0, 9, 0xff, 0xff};
+    std::vector<uint8_t> bytes{0,    18,  static_cast<uint8_t>(version >> 8), static_cast<uint8_t>(version), 0, 0, 0, 9,
+                               0xff, 0xff};
     if (version >= 0) bytes.push_back(0);
     Reader reader(bytes);
     RequestHeader header;
@@ -109,7 +110,9 @@ Result<size_t> EncodedSize(const Body& body, int16_t version) {
   Put(measurer, body);
   return measurer.Finish("Body", version);
 }
-void Encode(const Body& body, int16_t, Writer& writer) { Put(writer, body); }
+void Encode(const Body& body, int16_t, Writer& writer) {
+  Put(writer, body);
+}
 
 TEST(Frame, ItsSizeCountsTheExternalBytesToo) {
   Body body{.external = 1000};

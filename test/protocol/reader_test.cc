@@ -140,7 +140,9 @@ TEST(Reader, NullAndEmptyAreDifferent) {
   Reader reader(bytes);
   EXPECT_TRUE(reader.ReadNullableRecords(true).is_null);
   EXPECT_FALSE(reader.ReadNullableRecords(true).is_null);
-  auto read = [&] { return reader.ReadNullableArray<int8_t>(true, 1, arena, [&](int8_t& e) { e = reader.ReadInt8(); }); };
+  auto read = [&] {
+    return reader.ReadNullableArray<int8_t>(true, 1, arena, [&](int8_t& e) { e = reader.ReadInt8(); });
+  };
   EXPECT_TRUE(read().is_null());
   EXPECT_FALSE(read().is_null());
   EXPECT_TRUE(reader.ok());
@@ -256,7 +258,8 @@ TEST(TagSection, ManyDescendingTagsAreSortedAndBounded) {
   Arena arena;
   Bytes bytes{0x80, 0x80, 0x02};  // 32,768 tags
   for (int i = 32767; i >= 0; --i) {
-    for (int byte : {(i & 0x7f) | 0x80, ((i >> 7) & 0x7f) | 0x80, i >> 14, 0}) bytes.data.push_back(static_cast<uint8_t>(byte));
+    for (int byte : {(i & 0x7f) | 0x80, ((i >> 7) & 0x7f) | 0x80, i >> 14, 0})
+      bytes.data.push_back(static_cast<uint8_t>(byte));
   }
   Reader reader(bytes);
   Array<RawTag> unknown;

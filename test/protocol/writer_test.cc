@@ -32,8 +32,8 @@ TEST(Writer, PrimitivesInBothEncodings) {
               sink.PutUint32(0x80000000u);
               sink.PutInt64(-1);
             }),
-            (std::vector<uint8_t>{1, 0xff, 0xfe, 0xff, 0xff, 0, 0, 0, 1, 0x80, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-                                  0xff, 0xff}));
+            (std::vector<uint8_t>{1, 0xff, 0xfe, 0xff, 0xff, 0,    0,    0,    1,    0x80, 0,
+                                  0, 0,    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}));
   EXPECT_EQ(Written([](auto& sink) {
               sink.PutString(false, std::string_view("hi"));
               sink.PutString(true, std::string_view("hi"));
