@@ -27,6 +27,7 @@ namespace kb::log {
 
 // Makes everything appended before PrepareFlush durable: segments, the indexes and producer snapshots of rolled segments,
 // the leader epochs, the directory. An error is final: the kernel has dropped the pages, and the log refuses appends.
+// A full disk is none: the records have their room already, and what else is written can wait.
 class FlushJob {
  public:
   Status Run();
@@ -37,6 +38,7 @@ class FlushJob {
 
  private:
   friend class Log;
+  friend class LogRecovery;
   struct Content {
     std::string path;
     std::string bytes;
@@ -46,28 +48,38 @@ class FlushJob {
   std::string directory_;
   Offset target_offset_{0};
   uint64_t truncations_ = 0;                     // of the log when the job was made
-  std::vector<Content> contents_;                // written first, then synced
-  std::vector<std::shared_ptr<io::File>> files_; // synced: logs
-  std::vector<std::string> paths_;               // synced if still there: indexes
+  std::vector<std::shared_ptr<io::File>> files_; // synced first: logs
+  std::vector<std::string> paths_;               // synced if still there: indexes, logs that are not open
+  std::vector<Content> contents_;                // written and synced then: they speak of what was synced before
   std::vector<std::string> obsolete_;            // removed last: an older snapshot between two segments
   bool sync_directory_ = false;
+  bool is_short_of_room_ = false;  // a content could not be written; each can be written later, or be derived
 };
 
 // Brings what a read needs into memory: opens files, repairs a damaged index, reads the range ahead.
 class PrefetchJob {
  public:
-  Status Run();
+  // What cannot be brought is not an error here: the read that follows meets it and says so.
+  void Run();
 
  private:
   friend class Log;
+  void ReadAhead(const SegmentView& view, uint64_t position) const;
+  void ReadAborted();
   io::FileSystem* file_system_ = nullptr;
   std::string directory_;
   Offset offset_{0};
   uint64_t max_bytes_ = 0;
   std::vector<SegmentView> segments_;  // the one with offset_, and the next in case it has no batch there
-  std::vector<Offset> aborted_of_;     // segments whose transaction index is wanted
-  std::vector<std::pair<Offset, std::vector<AbortedTransaction>>> aborted_;
+  int32_t index_interval_bytes_ = 0;
+  std::optional<std::pair<Offset, SegmentState>> rebuilt_;  // indexes of a sealed segment, built anew
   bool active_index_is_damaged_ = false;
+  struct Aborted {
+    Offset segment_base;
+    std::string path;
+    std::vector<AbortedTransaction> transactions;
+  };
+  std::vector<Aborted> aborted_;
 };
 
 // Answers ListOffsets by timestamp (timestamp >= 0) or for the maximum timestamp. Reads what is in the log when it is made.

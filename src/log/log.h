@@ -141,6 +141,7 @@ struct ReadResult {
   std::optional<Error> failure;
 };
 
+// Reactor-affine, see above.
 class Log {
  public:
   // Recovers the log of a directory, or makes an empty one. Blocks; takes as long as the scan, if there is one. files
@@ -178,11 +179,12 @@ class Log {
   Status Roll(int64_t now_ms);
 
   // ---- durability
+  // At most one flush at a time: prepare the next when the last is completed.
   FlushJob PrepareFlush();
-  // status: what Run returned. Moves the recovery point, or makes the log refuse appends. Jobs may overlap and complete in
-  // any order.
+  // status: what Run returned. Moves the recovery point, or makes the log refuse appends.
   void FlushCompleted(const FlushJob& job, const Status& status);
-  // Whether PrepareFlush would find anything to do.
+  // Whether anything was appended or sealed since what the last PrepareFlush took. (Leader epochs without records wait for
+  // the next flush that has a reason: nobody needs them after a crash.)
   bool needs_flush() const;
   // As PrepareFlush, and saves indexes and producer state of the active segment too, so that the scan after a crash starts
   // at the log end of now. Now and then, e.g. with the recovery point checkpoint.
@@ -198,8 +200,8 @@ class Log {
   // Read. end_offset: as in ReadOptions.
   std::optional<std::vector<AbortedTransaction>> AbortedTransactions(Offset offset, Offset end_offset,
                                                                      bool may_block = false) const;
-  // Bytes from the batch of `from` up to `to`, as far as that is known without the disk; for a fetch that waits. 0 when
-  // from >= to.
+  // Bytes from the batch of `from` up to `to`, for a fetch that waits: 0 when from >= to; UINT64_MAX when they lie in two
+  // segments or it takes a disk to know (a waiting fetch should then just read).
   uint64_t BytesBetween(Offset from, Offset to) const;
 
   // ---- look-ups
@@ -217,8 +219,6 @@ class Log {
   Result<RemovalJob> TruncateTo(Offset offset, int64_t now_ms);
   // Forgets all and starts empty at offset. Blocks likewise.
   Result<RemovalJob> TruncateFullyAndStartAt(Offset offset, int64_t now_ms);
-  // All files of the log, for a topic that is deleted piecewise is not needed: rename the directory instead
-  // (log/log_directory.h).
 
   // ---- housekeeping
   size_t ExpireProducers(int64_t now_ms) { return producers_.Expire(now_ms, config_.producer_id_expiration_ms); }
@@ -232,13 +232,32 @@ class Log {
   Log(io::FileSystem& files, LogOptions options);
 
   struct Incoming;  // what Append learned about its batches
+  static Incoming Summarize(ByteView batches);
   AppendResult Refuse(AppendError error, std::string message, int os_errno = 0) const;
+  AppendResult Refuse(const Error& error);
   std::optional<AppendResult> CheckProducers(ByteView batches, const AppendOptions& options) const;
-  AppendResult Write(ByteView batches, int64_t now_ms);
+  AppendResult Write(ByteView batches, const Incoming& incoming, int64_t now_ms);
+  void Account(ByteView batches, uint64_t position, int64_t now_ms);
   bool ShouldRoll(const Incoming& incoming, int64_t now_ms) const;
+  Status StartSegment(Offset base_offset, int64_t now_ms);
+
+  void AddToFlush(FlushJob& job, size_t segment) const;
+  void AddSnapshot(FlushJob& job);
+
+  Lookup Locate(size_t segment, Offset offset, Blocking blocking) const;
+  Lookup EndOf(size_t segment, Offset end_offset, Blocking blocking) const;
+  ReadResult SliceOf(size_t segment, const BatchLocation& first, uint64_t end, const ReadOptions& options) const;
+  bool IsInMemory(const io::File& file, uint64_t position, uint64_t size) const;
+
+  int64_t LargestTimestamp(size_t segment) const;
+  RemovalJob TakeOldest(size_t segments);
+  Status Reload(int64_t now_ms);
   Segment& active() { return *segments_.back(); }
   const Segment& active() const { return *segments_.back(); }
+  // Of the segment that holds, or would hold, an offset at or above the first base offset.
   size_t SegmentAt(Offset offset) const;
+  // Where the segment's offsets end, exclusive.
+  Offset EndOffsetOf(size_t segment) const;
 
   io::FileSystem& files_;
   const std::string directory_;
@@ -253,7 +272,7 @@ class Log {
   TailRing tail_;                          // where the last batches of the active segment are
   std::optional<Error> failure_;
   uint64_t truncations_ = 0;
-  FlushJob unflushed_;                     // what the next flush does beside the active segment
+  FlushJob unflushed_;                     // what the next flush does beside syncing segments
   bool epochs_changed_ = false;
   std::optional<Offset> last_snapshot_;    // offset of the newest producer snapshot
 };

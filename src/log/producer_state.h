@@ -22,7 +22,6 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <optional>
 #include <string>
@@ -116,6 +115,7 @@ class ProducerState {
   };
   // Whether a client's (or, for a marker, the coordinator's) batch may be written. Batches without a producer id are
   // always accepted. new_transaction_from_zero: the rule of transactions v2 that a producer unknown here starts at 0.
+  // Knows nothing of batches that were checked and not yet told: an append carries one batch per producer.
   Judgement Check(const record::BatchView& batch, bool new_transaction_from_zero = false) const;
 
   // A batch was written at the offsets in its header. Returns the transaction that it aborted, if it did; the caller
@@ -147,21 +147,18 @@ class ProducerState {
   Status Restore(ByteView snapshot, int64_t now_ms);
 
  private:
-  struct EndedTransaction {
-    Offset first_offset;
-    Offset marker_offset;
-  };
-
   Judgement CheckMarker(const record::BatchView& batch, const ProducerEntry* known) const;
   void UpdateData(const record::BatchHeader& batch, ProducerEntry& entry);
+  void SetEpoch(ProducerEntry& entry, ProducerEpoch epoch);
+  Offset StableOffsetAfter(Offset marker) const;
   std::optional<AbortedTransaction> UpdateMarker(const record::BatchHeader& batch, const TransactionMarker& marker,
                                                  ProducerEntry& entry);
   void ForgetLongestSilent();
 
   size_t most_producers_;
   std::unordered_map<ProducerId, ProducerEntry> producers_;
-  std::map<Offset, ProducerId> open_;        // by first offset
-  std::map<Offset, EndedTransaction> ended_; // by first offset: ended, marker not known to be replicated
+  std::map<Offset, ProducerId> open_;  // transactions by first offset
+  std::map<Offset, Offset> ended_;     // first offset → marker: ended, and the marker not known to be replicated
 };
 
 }  // namespace kb::log

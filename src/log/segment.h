@@ -48,8 +48,8 @@ struct Lookup {
 struct SegmentView {
   Offset base_offset{0};
   uint64_t size_bytes = 0;
-  std::shared_ptr<const io::File> log;
-  std::shared_ptr<const io::File> index;  // null with index_entries == 0 as well
+  std::shared_ptr<io::File> log;
+  std::shared_ptr<io::File> index;  // stays null with index_entries == 0
   size_t index_entries = 0;               // in the file
   std::vector<OffsetIndexEntry> index_tail;
   std::vector<TimeIndexEntry> time_tail;
@@ -77,6 +77,7 @@ class SegmentReader {
   struct Start;
   Start StartFor(Offset offset, Blocking blocking) const;
   Lookup ScanFrom(uint64_t position, Offset offset, Blocking blocking) const;
+  Lookup ScanPastDamage(uint64_t position, Offset offset, Blocking blocking) const;
 
   const Offset base_offset_;
   const uint64_t size_bytes_;
@@ -97,7 +98,13 @@ struct SegmentState {
   int64_t first_batch_timestamp = record::kNoTimestamp;  // max timestamp of the first batch
   uint64_t bytes_since_index_entry = 0;
   int64_t created_ms = 0;
+  size_t abort_markers = 0;  // that a scan saw; 0 where none was made
 };
+
+// Builds .index and .timeindex of a segment anew from its batches, and replaces the files. Damaged batches are passed over.
+// size_bytes: of the log. Blocks. The state has no transaction index.
+Result<SegmentState> RebuildIndexes(io::FileSystem& files, const std::string& directory, Offset base_offset,
+                                    uint64_t size_bytes, int32_t index_interval_bytes);
 
 // Reactor-affine.
 class Segment {
@@ -125,7 +132,9 @@ class Segment {
   bool needs_repair() const { return needs_repair_; }
   bool IndexesAreFull(const LogConfig& config) const;
   void AddAborted(io::FileSystem& files, const AbortedTransaction& transaction);
-  // Adds the time index's final entry and writes the tails of the indexes.
+  // The time index ends with an entry for the greatest timestamp of all.
+  void AddFinalTimeEntry();
+  // That, and writes the tails of the indexes.
   void Seal(io::FileSystem& files);
   void SpillIndexes(io::FileSystem& files);
 
@@ -135,16 +144,24 @@ class Segment {
   Result<std::shared_ptr<io::File>> LogFile(io::FileSystem& files, Blocking blocking) const;
   SegmentView View() const;
   // Takes the files that a job opened.
-  void Adopt(const SegmentView& view);
+  void Adopt(const SegmentView& view) const;
+  // A job built them anew.
+  void ReplaceIndexes(const SegmentState& rebuilt);
   const TxnIndex& txn_index() const { return state_.txn_index; }
   const SegmentState& state() const { return state_; }
-  // The aborted transactions, when they are in memory.
+  // For recovery, which finds out one by one.
+  SegmentState& mutable_state() { return state_; }
+  // The aborted transactions, all of them, when they are in memory.
   const std::vector<AbortedTransaction>* aborted() const;
+  void AdoptAborted(std::vector<AbortedTransaction> aborted) const;
 
-  bool ReleaseIdle(bool may_close_log);
+  // Lets go of what was not used since the last call.
+  void ReleaseIdle(bool may_close_log);
   size_t open_files() const { return (log_ != nullptr) + (index_ != nullptr); }
 
  private:
+  void AddTimeEntry();
+
   const std::string_view directory_;  // the log's
   const Offset base_offset_;
   SegmentState state_;

@@ -1,0 +1,332 @@
+// The machine's files: POSIX calls, each with what it attempted in its error.
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <utility>
+
+#include "io/file_system.h"
+
+namespace kb::io {
+namespace {
+
+Error Failed(const char* what, const std::string& path) { return OsError(errno, std::string(what) + " " + path); }
+
+Error FailedAt(const char* what, const std::string& path, uint64_t position) {
+  return OsError(errno, std::string(what) + " " + path + " at byte " + std::to_string(position));
+}
+
+class RealFile final : public File {
+ public:
+  RealFile(std::string path, int descriptor) : File(std::move(path)), descriptor_(descriptor) {}
+  ~RealFile() override { close(descriptor_); }
+  RealFile(const RealFile&) = delete;
+  RealFile& operator=(const RealFile&) = delete;
+
+  Result<size_t> ReadAt(uint64_t position, MutableByteView into) const override {
+    size_t done = 0;
+    while (done < into.size()) {
+      ssize_t got = pread(descriptor_, into.data() + done, into.size() - done, static_cast<off_t>(position + done));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return FailedAt("read", path(), position + done);
+      if (got == 0) break;
+      done += static_cast<size_t>(got);
+    }
+    return done;
+  }
+
+  Result<size_t> ReadCached(uint64_t position, MutableByteView into) const override {
+    // Where the file system knows no RWF_NOWAIT (memory file systems of older kernels), its reads do not wait either, or
+    // there is nothing to be done about it.
+    if (!knows_nowait_.load(std::memory_order_relaxed)) return ReadAt(position, into);
+    size_t done = 0;
+    while (done < into.size()) {
+      iovec part{into.data() + done, into.size() - done};
+      ssize_t got = preadv2(descriptor_, &part, 1, static_cast<off_t>(position + done), RWF_NOWAIT);
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0 && errno == EAGAIN) break;
+      if (got < 0 && (errno == EOPNOTSUPP || errno == ENOSYS)) {
+        // Relaxed: a hint, about nothing but itself.
+        knows_nowait_.store(false, std::memory_order_relaxed);
+        return ReadAt(position, into);
+      }
+      if (got < 0) return FailedAt("read", path(), position + done);
+      if (got == 0) break;
+      done += static_cast<size_t>(got);
+    }
+    return done;
+  }
+
+  Status WriteAt(uint64_t position, std::span<const ByteView> parts) override {
+    constexpr size_t kMostParts = 64;  // a stack array; the kernel takes IOV_MAX
+    static_assert(kMostParts <= IOV_MAX);
+    std::array<iovec, kMostParts> vector;
+    size_t part = 0;
+    size_t skipped = 0;  // bytes of parts[part] that are written already
+    while (part < parts.size()) {
+      size_t count = 0;
+      for (size_t i = part; i < parts.size() && count < kMostParts; ++i) {
+        ByteView bytes = i == part ? parts[i].subspan(skipped) : parts[i];
+        if (!bytes.empty()) vector[count++] = {const_cast<uint8_t*>(bytes.data()), bytes.size()};
+        else if (count == 0) part = i + 1, skipped = 0;
+      }
+      if (count == 0) break;
+      ssize_t wrote = pwritev(descriptor_, vector.data(), static_cast<int>(count), static_cast<off_t>(position));
+      if (wrote < 0 && errno == EINTR) continue;
+      if (wrote < 0) return FailedAt("write", path(), position);
+      if (wrote == 0) {
+        errno = EIO;
+        return FailedAt("write (nothing was taken)", path(), position);
+      }
+      position += static_cast<uint64_t>(wrote);
+      Advance(parts, static_cast<size_t>(wrote), part, skipped);
+    }
+    return {};
+  }
+
+  Status Sync() override {
+    while (fdatasync(descriptor_) != 0) {
+      if (errno != EINTR) return Failed("sync", path());
+    }
+    return {};
+  }
+
+  Status Truncate(uint64_t size) override {
+    while (ftruncate(descriptor_, static_cast<off_t>(size)) != 0) {
+      if (errno != EINTR) return FailedAt("truncate", path(), size);
+    }
+    return {};
+  }
+
+  Result<uint64_t> Size() const override {
+    struct stat about;
+    if (fstat(descriptor_, &about) != 0) return Failed("stat", path());
+    return static_cast<uint64_t>(about.st_size);
+  }
+
+  Status Preallocate(uint64_t size) override {
+    while (fallocate(descriptor_, FALLOC_FL_KEEP_SIZE, 0, static_cast<off_t>(size)) != 0) {
+      if (errno == EINTR) continue;
+      if (errno == EOPNOTSUPP) return {};  // a favour that this file system does not do
+      return Failed("preallocate", path());
+    }
+    return {};
+  }
+
+  void WillRead(uint64_t position, uint64_t size) const override {
+    posix_fadvise(descriptor_, static_cast<off_t>(position), static_cast<off_t>(size), POSIX_FADV_WILLNEED);
+  }
+
+  int descriptor() const override { return descriptor_; }
+
+ private:
+  static void Advance(std::span<const ByteView> parts, size_t wrote, size_t& part, size_t& skipped) {
+    while (wrote > 0) {
+      size_t left = parts[part].size() - skipped;
+      size_t taken = std::min(left, wrote);
+      wrote -= taken;
+      skipped += taken;
+      if (skipped == parts[part].size()) {
+        ++part;
+        skipped = 0;
+      }
+    }
+  }
+
+  const int descriptor_;
+  mutable std::atomic<bool> knows_nowait_{true};
+};
+
+class RealFileLock final : public FileLock {
+ public:
+  explicit RealFileLock(int descriptor) : descriptor_(descriptor) {}
+  ~RealFileLock() override { close(descriptor_); }
+  RealFileLock(const RealFileLock&) = delete;
+  RealFileLock& operator=(const RealFileLock&) = delete;
+
+ private:
+  const int descriptor_;
+};
+
+int FlagsOf(OpenMode mode) {
+  switch (mode) {
+    case OpenMode::kRead: return O_RDONLY;
+    case OpenMode::kReadWrite: return O_RDWR;
+    case OpenMode::kCreate: return O_RDWR | O_CREAT;
+    case OpenMode::kCreateNew: return O_RDWR | O_CREAT | O_EXCL;
+    case OpenMode::kTruncate: return O_RDWR | O_CREAT | O_TRUNC;
+  }
+  KB_CHECK(!"an OpenMode");
+  return 0;
+}
+
+int OpenRetrying(const std::string& path, int flags, mode_t permissions) {
+  int descriptor;
+  do {
+    descriptor = open(path.c_str(), flags | O_CLOEXEC, permissions);
+  } while (descriptor < 0 && errno == EINTR);
+  return descriptor;
+}
+
+int64_t MillisecondsOf(const timespec& time) {
+  return static_cast<int64_t>(time.tv_sec) * 1000 + time.tv_nsec / 1'000'000;
+}
+
+class Posix final : public FileSystem {
+ public:
+  Result<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode) override {
+    int descriptor = OpenRetrying(path, FlagsOf(mode), 0644);
+    if (descriptor < 0) return Failed("open", path);
+    return std::unique_ptr<File>(std::make_unique<RealFile>(path, descriptor));
+  }
+
+  Status CreateDirectories(const std::string& path) override {
+    for (size_t end = path.find('/', 1); end != std::string::npos; end = path.find('/', end + 1)) {
+      KB_RETURN_IF_ERROR(CreateDirectory(path.substr(0, end)));
+    }
+    return CreateDirectory(path);
+  }
+
+  Status Rename(const std::string& from, const std::string& to) override {
+    if (rename(from.c_str(), to.c_str()) != 0) return Failed(("rename to " + to + ":").c_str(), from);
+    return {};
+  }
+
+  Status Remove(const std::string& path) override {
+    if (remove(path.c_str()) != 0) return Failed("remove", path);
+    return {};
+  }
+
+  Status RemoveRecursively(const std::string& path) override {
+    struct stat about;
+    if (lstat(path.c_str(), &about) != 0) {
+      if (errno == ENOENT) return {};
+      return Failed("stat", path);
+    }
+    if (S_ISDIR(about.st_mode)) {
+      Result<std::vector<DirectoryEntry>> entries = List(path);
+      if (!entries.ok()) return entries.error();
+      for (const DirectoryEntry& entry : *entries) KB_RETURN_IF_ERROR(RemoveRecursively(path + "/" + entry.name));
+    }
+    if (remove(path.c_str()) != 0 && errno != ENOENT) return Failed("remove", path);
+    return {};
+  }
+
+  Status SyncDirectory(const std::string& path) override {
+    int descriptor = OpenRetrying(path, O_RDONLY | O_DIRECTORY, 0);
+    if (descriptor < 0) return Failed("open", path);
+    int result;
+    do {
+      result = fsync(descriptor);
+    } while (result != 0 && errno == EINTR);
+    // Some network and FUSE file systems cannot sync a directory and say so.
+    bool failed = result != 0 && errno != EINVAL;
+    Error error = failed ? Failed("sync directory", path) : Error{};
+    close(descriptor);
+    if (failed) return error;
+    return {};
+  }
+
+  Result<std::vector<DirectoryEntry>> List(const std::string& path) override {
+    DIR* directory = opendir(path.c_str());
+    if (directory == nullptr) return Failed("list", path);
+    std::vector<DirectoryEntry> entries;
+    while (true) {
+      errno = 0;
+      const dirent* entry = readdir(directory);
+      if (entry == nullptr) break;
+      std::string name = entry->d_name;
+      if (name == "." || name == "..") continue;
+      bool is_directory = entry->d_type == DT_DIR;
+      if (entry->d_type == DT_UNKNOWN || entry->d_type == DT_LNK) {
+        struct stat about;
+        is_directory = stat((path + "/" + name).c_str(), &about) == 0 && S_ISDIR(about.st_mode);
+      }
+      entries.push_back({std::move(name), is_directory});
+    }
+    bool failed = errno != 0;
+    Error error = failed ? Failed("list", path) : Error{};
+    closedir(directory);
+    if (failed) return error;
+    std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+    return entries;
+  }
+
+  Result<bool> Exists(const std::string& path) override {
+    struct stat about;
+    if (stat(path.c_str(), &about) == 0) return true;
+    if (errno == ENOENT || errno == ENOTDIR) return false;
+    return Failed("stat", path);
+  }
+
+  Result<uint64_t> SizeOf(const std::string& path) override {
+    struct stat about;
+    if (stat(path.c_str(), &about) != 0) return Failed("stat", path);
+    return static_cast<uint64_t>(about.st_size);
+  }
+
+  Result<int64_t> ModifiedMs(const std::string& path) override {
+    struct stat about;
+    if (stat(path.c_str(), &about) != 0) return Failed("stat", path);
+    return MillisecondsOf(about.st_mtim);
+  }
+
+  Status SetModifiedMs(const std::string& path, int64_t wall_ms) override {
+    timespec time{static_cast<time_t>(wall_ms / 1000), static_cast<long>(wall_ms % 1000) * 1'000'000};
+    timespec times[2] = {{0, UTIME_OMIT}, time};
+    if (utimensat(AT_FDCWD, path.c_str(), times, 0) != 0) return Failed("set the time of", path);
+    return {};
+  }
+
+  Result<Space> SpaceOf(const std::string& path) override {
+    struct statvfs about;
+    if (statvfs(path.c_str(), &about) != 0) return Failed("statvfs", path);
+    return Space{about.f_blocks * about.f_frsize, about.f_bavail * about.f_frsize};
+  }
+
+  // flock, and not fcntl's record locks: those of a process end when ANY of its descriptors of the file closes. Apache
+  // Kafka takes a record lock (java.nio), so both are taken: either program keeps the other out.
+  Result<std::unique_ptr<FileLock>> Lock(const std::string& path) override {
+    int descriptor = OpenRetrying(path, O_RDWR | O_CREAT, 0644);
+    if (descriptor < 0) return Failed("open", path);
+    struct flock whole {};
+    whole.l_type = F_WRLCK;
+    whole.l_whence = SEEK_SET;
+    if (flock(descriptor, LOCK_EX | LOCK_NB) != 0 || fcntl(descriptor, F_SETLK, &whole) != 0) {
+      bool busy = errno == EWOULDBLOCK || errno == EACCES || errno == EAGAIN;
+      Error error = Failed("lock", path);
+      if (busy) error.kind = ErrorKind::kBusy;
+      close(descriptor);
+      return error;
+    }
+    return std::unique_ptr<FileLock>(std::make_unique<RealFileLock>(descriptor));
+  }
+
+ private:
+  static Status CreateDirectory(const std::string& path) {
+    if (mkdir(path.c_str(), 0755) == 0 || errno == EEXIST) return {};
+    int why = errno;  // a parent on a read-only mount says EROFS before it says EEXIST
+    struct stat about;
+    if (stat(path.c_str(), &about) == 0 && S_ISDIR(about.st_mode)) return {};
+    return OsError(why, "make directory " + path);
+  }
+};
+
+}  // namespace
+
+FileSystem& RealFileSystem() {
+  static Posix files;
+  return files;
+}
+
+}  // namespace kb::io

@@ -1,0 +1,119 @@
+#include "log/jobs.h"
+
+#include <algorithm>
+
+namespace kb::log {
+namespace {
+
+// More than a fetch returns at once (fetch.max.bytes is 55 MiB, but a partition's part is 1 MiB by default): what lies
+// further is read by the next.
+constexpr uint64_t kMostReadAheadBytes = 8 << 20;
+
+bool IsMissing(const Error& error) { return error.kind == ErrorKind::kNotFound; }
+
+Status SyncPath(io::FileSystem& files, const std::string& path) {
+  Result<std::unique_ptr<io::File>> file = files.Open(path, io::OpenMode::kRead);
+  if (!file.ok()) {
+    if (IsMissing(file.error())) return {};  // retention took it meanwhile
+    return file.error();
+  }
+  return (*file)->Sync();
+}
+
+Status WriteAndSync(io::FileSystem& files, const std::string& path, std::string_view bytes) {
+  Result<std::unique_ptr<io::File>> file = files.Open(path, io::OpenMode::kTruncate);
+  if (!file.ok()) return file.error();
+  KB_RETURN_IF_ERROR((*file)->WriteAt(0, AsBytes(bytes)));
+  return (*file)->Sync();
+}
+
+}  // namespace
+
+// ---- FlushJob
+
+Status FlushJob::Run() {
+  for (const std::shared_ptr<io::File>& file : files_) KB_RETURN_IF_ERROR(file->Sync());
+  for (const std::string& path : paths_) KB_RETURN_IF_ERROR(SyncPath(*file_system_, path));
+  for (const Content& content : contents_) {
+    Status status = content.replace_atomically ? io::WriteFileAtomically(*file_system_, content.path, content.bytes)
+                                               : WriteAndSync(*file_system_, content.path, content.bytes);
+    if (!status.ok() && status.error().kind == ErrorKind::kNoSpace) {
+      is_short_of_room_ = true;
+      (void)file_system_->Remove(content.path + (content.replace_atomically ? ".tmp" : ""));
+      continue;
+    }
+    KB_RETURN_IF_ERROR(status);
+  }
+  if (sync_directory_ || !contents_.empty()) KB_RETURN_IF_ERROR(file_system_->SyncDirectory(directory_));
+  // Not being able to remove is no harm: the next Open does it.
+  for (const std::string& path : obsolete_) (void)file_system_->Remove(path);
+  return {};
+}
+
+// ---- PrefetchJob
+
+void PrefetchJob::Run() {
+  for (SegmentView& view : segments_) {
+    if (!view.Open(*file_system_, directory_).ok()) continue;
+    Lookup found = SegmentReader(view).Find(offset_, Blocking::kAllowed);
+    if (found.index_is_damaged && view.is_active) active_index_is_damaged_ = true;
+    if (found.index_is_damaged && !view.is_active) {
+      Result<SegmentState> rebuilt =
+          RebuildIndexes(*file_system_, directory_, view.base_offset, view.size_bytes, index_interval_bytes_);
+      if (rebuilt.ok()) rebuilt_.emplace(view.base_offset, std::move(*rebuilt));
+      view.index = nullptr;
+    }
+    if (found.outcome == Lookup::kEnd) continue;  // the offset was compacted away: the next segment has the first behind it
+    if (found.outcome == Lookup::kFound) ReadAhead(view, found.batch.position);
+    break;
+  }
+  ReadAborted();
+}
+
+void PrefetchJob::ReadAhead(const SegmentView& view, uint64_t position) const {
+  uint64_t end = std::min(view.size_bytes, position + std::min(max_bytes_, kMostReadAheadBytes));
+  if (end <= position) return;
+  view.log->WillRead(position, end - position);
+  std::vector<uint8_t> buffer(static_cast<size_t>(std::min<uint64_t>(256 << 10, end - position)));
+  while (position < end) {
+    size_t size = static_cast<size_t>(std::min<uint64_t>(buffer.size(), end - position));
+    Result<size_t> got = view.log->ReadAt(position, MutableByteView(buffer).first(size));
+    if (!got.ok() || *got == 0) return;
+    position += *got;
+  }
+}
+
+void PrefetchJob::ReadAborted() {
+  for (Aborted& aborted : aborted_) {
+    Result<std::vector<TxnIndexEntry>> entries = ReadIndex<TxnIndexEntry>(*file_system_, aborted.path);
+    if (!entries.ok()) continue;
+    for (const TxnIndexEntry& entry : *entries) aborted.transactions.push_back(entry.transaction);
+  }
+}
+
+// ---- TimestampLookupJob
+
+Result<std::optional<TimestampOffset>> TimestampLookupJob::Run() {
+  if (!timestamp_) return FindMaxTimestamp(*file_system_, directory_, segments_, from_offset_);
+  return FindTimestamp(*file_system_, directory_, segments_, *timestamp_, from_offset_);
+}
+
+// ---- RemovalJob
+
+Status RemovalJob::Rename() {
+  for (const std::string& path : paths_) {
+    Status status = file_system_->Rename(path, path + std::string(kDeletedSuffix));
+    if (!status.ok() && !IsMissing(status.error())) return status;
+  }
+  return {};
+}
+
+Status RemovalJob::Remove() {
+  for (const std::string& path : paths_) {
+    Status status = file_system_->Remove(path + std::string(kDeletedSuffix));
+    if (!status.ok() && !IsMissing(status.error())) return status;
+  }
+  return {};
+}
+
+}  // namespace kb::log

@@ -1,0 +1,57 @@
+#include "log/log_directory.h"
+
+#include "log/checkpoint_files.h"
+
+namespace kb::log {
+
+Result<std::unique_ptr<io::FileLock>> LockDataDirectory(io::FileSystem& files, const std::string& data_directory) {
+  return files.Lock(data_directory + "/" + std::string(kLockFile));
+}
+
+Status RemoveLockFile(io::FileSystem& files, const std::string& data_directory) {
+  Status status = files.Remove(data_directory + "/" + std::string(kLockFile));
+  if (!status.ok() && status.error().kind == ErrorKind::kNotFound) return {};
+  return status;
+}
+
+Result<DataDirectoryContents> ScanDataDirectory(io::FileSystem& files, const std::string& data_directory) {
+  Result<std::vector<io::DirectoryEntry>> entries = files.List(data_directory);
+  if (!entries.ok()) return entries.error();
+  DataDirectoryContents contents;
+  for (const io::DirectoryEntry& entry : *entries) {
+    if (!entry.is_directory) continue;
+    if (std::optional<ReplicaDirectoryName> name = ParseDirectoryName(entry.name)) {
+      contents.replicas.push_back({entry.name, std::move(name->partition), name->kind});
+    } else {
+      contents.foreign.push_back(entry.name);
+    }
+  }
+  return contents;
+}
+
+Status CreateReplicaDirectory(io::FileSystem& files, const std::string& data_directory, const TopicPartition& partition,
+                              const Uuid& topic_id) {
+  const std::string directory = data_directory + "/" + DirectoryNameOf(partition);
+  KB_RETURN_IF_ERROR(files.CreateDirectories(directory));
+  Result<Uuid> known = ReadPartitionMetadata(files, directory);
+  if (known.ok() && *known != topic_id) {
+    return Error{ErrorKind::kForeign, directory + " belongs to topic id " + known->ToString() + ", not " +
+                                          topic_id.ToString()};
+  }
+  if (!known.ok()) {
+    if (known.error().kind != ErrorKind::kNotFound) return known.error();
+    KB_RETURN_IF_ERROR(WritePartitionMetadata(files, directory, topic_id));
+  }
+  return files.SyncDirectory(data_directory);
+}
+
+Result<std::string> RenameReplicaDirectory(io::FileSystem& files, const std::string& data_directory,
+                                           const TopicPartition& partition, ReplicaDirectoryKind kind,
+                                           const Uuid& unique) {
+  std::string name = DirectoryNameOf(partition, kind, unique);
+  KB_RETURN_IF_ERROR(files.Rename(data_directory + "/" + DirectoryNameOf(partition), data_directory + "/" + name));
+  KB_RETURN_IF_ERROR(files.SyncDirectory(data_directory));
+  return name;
+}
+
+}  // namespace kb::log

@@ -1,0 +1,698 @@
+#include "log/recovery.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "log/checkpoint_files.h"
+#include "log/leftovers.h"
+#include "log/segment_scan.h"
+
+namespace kb::log {
+namespace {
+
+// An index whose last entry lies further than this before the end of its segment has lost entries. Far more than a batch
+// has as a rule: one that is larger only makes us look again.
+constexpr uint64_t kLongestGapBytes = 16 << 20;
+// Leader epochs that the checkpoint does not tell are learned from the batches, if that does not take long.
+constexpr uint64_t kMostEpochScanBytes = 1 << 30;
+
+constexpr Offset kNowhere{INT64_MAX};
+
+// A segment while it is being looked at.
+struct Piece {
+  Offset base_offset{0};
+  Offset limit = kNowhere;  // base of the next segment
+  uint64_t file_bytes = 0;  // of the .log as it was found
+  std::unique_ptr<Segment> segment;
+  bool derives_aborted = false;  // the transaction index is made from the batches, from derives_from on
+  Offset derives_from{0};
+  std::vector<TxnIndexEntry> aborted;
+  bool is_last() const { return limit == kNowhere; }
+};
+
+// Where a scan begins, and what is known of the bytes before.
+struct ScanStart {
+  uint64_t position = 0;
+  Offset offset{0};  // of the batch there
+  SegmentState state;
+};
+
+// What a scan came to.
+struct ScanResult {
+  uint64_t end = 0;  // of the last whole batch
+  Offset next_offset{0};
+  bool is_cut = false;  // what is behind `end` is to go
+};
+
+// The end of an index file.
+template <typename Entry>
+struct IndexEnd {
+  bool is_sound = false;  // it is there, and holds whole entries
+  size_t entries = 0;
+  std::optional<Entry> last;
+};
+
+template <typename Entry>
+Result<IndexEnd<Entry>> ReadIndexEnd(io::FileSystem& files, const std::string& path) {
+  Result<std::unique_ptr<io::File>> file = files.Open(path, io::OpenMode::kRead);
+  if (!file.ok()) {
+    if (file.error().kind == ErrorKind::kNotFound) return IndexEnd<Entry>();
+    return file.error();
+  }
+  Result<uint64_t> size = (*file)->Size();
+  if (!size.ok()) return size.error();
+  if (*size % Entry::kSize != 0) return IndexEnd<Entry>();
+  IndexEnd<Entry> end{true, static_cast<size_t>(*size / Entry::kSize), {}};
+  if (end.entries == 0) return end;
+  uint8_t bytes[Entry::kSize];
+  Result<size_t> got = (*file)->ReadAt(*size - Entry::kSize, bytes);
+  if (!got.ok()) return got.error();
+  if (*got != Entry::kSize) return IndexEnd<Entry>();
+  end.last = Entry::Decode(bytes);
+  return end;
+}
+
+// Cuts off what is behind the entries that count: preallocated by Apache Kafka, or from before a crash.
+template <typename Entry>
+Status TrimTo(io::FileSystem& files, const std::string& path, const IndexFile<Entry>& index) {
+  Result<uint64_t> size = files.SizeOf(path);
+  if (!size.ok()) return size.error().kind == ErrorKind::kNotFound ? Status() : Status(size.error());
+  const uint64_t wanted = index.on_disk() * Entry::kSize;
+  if (*size == wanted) return {};
+  Result<std::unique_ptr<io::File>> file = files.Open(path, io::OpenMode::kReadWrite);
+  if (!file.ok()) return file.error();
+  return (*file)->Truncate(wanted);
+}
+
+bool Ascends(const auto& entries, auto field) {
+  auto falls = [&](const auto& a, const auto& b) { return a.*field >= b.*field; };
+  return std::adjacent_find(entries.begin(), entries.end(), falls) == entries.end();
+}
+
+class Recovery {
+ public:
+  Recovery(io::FileSystem& files, LogOptions& options, RecoveryReport& report)
+      : files_(files), options_(options), report_(report), producers_(options.config.most_producers) {}
+
+  Status Run();
+
+  // ---- what it came to
+  std::vector<Piece> pieces_;
+  Offset log_start_offset_{0};
+  Offset log_end_offset_{0};
+  Offset recovery_point_{0};
+  LeaderEpochCache epochs_;
+  bool epochs_changed_ = false;
+  std::optional<Offset> last_snapshot_;
+
+ private:
+  const std::string& directory() const { return options_.directory; }
+  std::string PathOf(std::string_view name) const { return directory() + "/" + std::string(name); }
+  std::string PathOf(Offset offset, std::string_view suffix) const { return PathOf(OffsetFileName(offset, suffix)); }
+  std::string WhereIs(const Piece& piece, uint64_t position, Offset offset) const;
+  void Note(std::string line) { report_.notes.push_back(directory() + ": " + std::move(line)); }
+  Result<std::unique_ptr<io::File>> OpenLog(const Piece& piece, io::OpenMode mode) const;
+
+  Status LoadEpochs();
+  Status LearnEpochs();
+  void NoteEpochOf(const record::BatchHeader& batch);
+
+  Status ListPieces();
+  Status LoadSegments();
+  Status CreateFirstSegment(Offset base_offset);
+  Status DropFrom(size_t first);
+  Status LoadTrusted(Piece& piece);
+  Status LoadLastAfterCleanStop(Piece& piece);
+  Result<bool> RecoverSegment(Piece& piece, bool may_start_inside);
+  Result<std::optional<SegmentState>> SoundState(const Piece& piece) const;
+  Status KeepAborted(Piece& piece);
+
+  ScanStart StartAtFirstByte() const;
+  std::optional<ScanStart> StartAtLastEntry(const Piece& piece, const io::File& log, SegmentState state) const;
+  std::optional<ScanStart> StartAtCheckpoint(const Piece& piece, const io::File& log) const;
+  Result<ScanResult> ScanFrom(Piece& piece, const io::File& log, std::optional<ScanStart> start, Offset cut_above);
+  Result<ScanResult> Scan(Piece& piece, const io::File& log, ScanStart start, Offset cut_above);
+  bool SpeaksOfMore(const Piece& piece, const ScanResult& scan) const;
+  Status FinishScan(Piece& piece, io::File& log, const ScanResult& scan);
+
+  Status LoadProducers();
+  std::optional<Offset> RestoreSnapshot(Offset at_most);
+  std::optional<Offset> CheckpointIn(const Piece& piece);
+  Status ReplayInto(Piece& piece, Offset from);
+  Status WriteAborted(Piece& piece, Offset replayed_from);
+  Status TidySnapshots();
+
+  io::FileSystem& files_;
+  LogOptions& options_;
+  RecoveryReport& report_;
+  ReplicaFiles listed_;
+  bool epochs_are_known_ = false;
+  size_t first_recovered_ = 0;
+  // A producer snapshot inside the segment with the recovery point: a checkpoint, synced after that segment's indexes.
+  std::optional<Offset> checkpoint_;
+
+ public:
+  ProducerState producers_;
+};
+
+Status Recovery::Run() {
+  KB_RETURN_IF_ERROR(files_.CreateDirectories(directory()));
+  KB_RETURN_IF_ERROR(ClearLeftovers(files_, directory(), &report_.notes));
+  Result<ReplicaFiles> listed = ListReplicaFiles(files_, directory());
+  if (!listed.ok()) return listed.error();
+  listed_ = std::move(*listed);
+  KB_RETURN_IF_ERROR(RemoveOrphans(files_, directory(), listed_));
+  KB_RETURN_IF_ERROR(LoadEpochs());
+  KB_RETURN_IF_ERROR(LoadSegments());
+
+  log_start_offset_ = std::max(options_.log_start_offset.value_or(Offset(0)), pieces_.front().base_offset);
+  if (log_end_offset_ < log_start_offset_) {
+    Note("the log ends at " + ToString(log_end_offset_) + ", before its start at " + ToString(log_start_offset_) +
+         ": it starts there anew");
+    KB_RETURN_IF_ERROR(DropFrom(0));
+    KB_RETURN_IF_ERROR(CreateFirstSegment(log_start_offset_));
+    listed_.snapshots.clear();
+  }
+  KB_RETURN_IF_ERROR(LearnEpochs());
+  epochs_changed_ |= epochs_.TruncateFromEnd(log_end_offset_);
+  epochs_changed_ |= epochs_.TruncateFromStart(log_start_offset_);
+  KB_RETURN_IF_ERROR(LoadProducers());
+  KB_RETURN_IF_ERROR(TidySnapshots());
+  recovery_point_ = options_.was_clean ? log_end_offset_ : std::min(options_.recovery_point, log_end_offset_);
+  return {};
+}
+
+std::string Recovery::WhereIs(const Piece& piece, uint64_t position, Offset offset) const {
+  return OffsetFileName(piece.base_offset, kLogSuffix) + " byte " + std::to_string(position) + " (offset " +
+         ToString(offset) + ")";
+}
+
+Result<std::unique_ptr<io::File>> Recovery::OpenLog(const Piece& piece, io::OpenMode mode) const {
+  return files_.Open(PathOf(piece.base_offset, kLogSuffix), mode);
+}
+
+// ---- leader epochs
+
+Status Recovery::LoadEpochs() {
+  Result<std::vector<EpochStart>> entries = ReadEpochCheckpoint(files_, PathOf(kLeaderEpochFile));
+  if (entries.ok()) {
+    epochs_are_known_ = !entries->empty();
+    epochs_ = LeaderEpochCache(std::move(*entries));
+    return {};
+  }
+  if (entries.error().kind != ErrorKind::kCorrupt) return entries.error();
+  Note("leader epochs are learned from the batches: " + entries.error().message);
+  return {};
+}
+
+void Recovery::NoteEpochOf(const record::BatchHeader& batch) {
+  bool is_new = batch.leader_epoch() > epochs_.latest_epoch().value_or(kNoLeaderEpoch);
+  if (is_new && epochs_.Assign(batch.leader_epoch(), batch.base_offset())) epochs_changed_ = true;
+}
+
+// A directory without the checkpoint, as course harnesses write it.
+Status Recovery::LearnEpochs() {
+  if (epochs_are_known_) return {};
+  uint64_t size = 0;
+  for (const Piece& piece : pieces_) size += piece.segment->size_bytes();
+  if (size == 0 || size > kMostEpochScanBytes) return {};
+  epochs_.Clear();
+  for (const Piece& piece : pieces_) {
+    Result<std::unique_ptr<io::File>> log = OpenLog(piece, io::OpenMode::kRead);
+    if (!log.ok()) return log.error();
+    SegmentScan scan(**log, 0, piece.segment->size_bytes(), piece.base_offset, SegmentScan::kHeadersOnly);
+    while (scan.Next() == SegmentScan::kBatch) NoteEpochOf(scan.header());
+  }
+  return {};
+}
+
+// ---- segments
+
+Status Recovery::ListPieces() {
+  for (Offset base : listed_.logs) {
+    Result<uint64_t> size = files_.SizeOf(PathOf(base, kLogSuffix));
+    if (!size.ok()) return size.error();
+    if (*size > INT32_MAX) {
+      return Error{ErrorKind::kCorrupt, PathOf(base, kLogSuffix) + " is larger than a segment can be"};
+    }
+    if (!pieces_.empty()) pieces_.back().limit = base;
+    Piece piece;
+    piece.base_offset = base;
+    piece.file_bytes = *size;
+    pieces_.push_back(std::move(piece));
+  }
+  return {};
+}
+
+Status Recovery::LoadSegments() {
+  if (listed_.logs.empty()) return CreateFirstSegment(options_.log_start_offset.value_or(Offset(0)));
+  KB_RETURN_IF_ERROR(ListPieces());
+  first_recovered_ = pieces_.size() - 1;
+  if (!options_.was_clean) {
+    report_.scanned = true;
+    while (first_recovered_ > 0 && pieces_[first_recovered_].base_offset > options_.recovery_point) --first_recovered_;
+    checkpoint_ = CheckpointIn(pieces_[first_recovered_]);
+  }
+  for (size_t i = 0; i < first_recovered_; ++i) KB_RETURN_IF_ERROR(LoadTrusted(pieces_[i]));
+  if (options_.was_clean) return LoadLastAfterCleanStop(pieces_.back());
+  for (size_t i = first_recovered_; i < pieces_.size(); ++i) {
+    Result<bool> is_cut = RecoverSegment(pieces_[i], i == first_recovered_);
+    if (!is_cut.ok()) return is_cut.error();
+    if (*is_cut) return DropFrom(i + 1);
+  }
+  return {};
+}
+
+Status Recovery::CreateFirstSegment(Offset base_offset) {
+  Result<std::unique_ptr<io::File>> log = files_.Open(PathOf(base_offset, kLogSuffix), io::OpenMode::kTruncate);
+  if (!log.ok()) return log.error();
+  Piece piece;
+  piece.base_offset = base_offset;
+  piece.segment = std::make_unique<Segment>(directory(), base_offset, StartAtFirstByte().state);
+  pieces_.push_back(std::move(piece));
+  log_end_offset_ = base_offset;
+  return {};
+}
+
+Status Recovery::DropFrom(size_t first) {
+  if (first >= pieces_.size()) return {};
+  for (size_t i = first; i < pieces_.size(); ++i) {
+    for (std::string_view suffix : {kLogSuffix, kIndexSuffix, kTimeIndexSuffix, kTxnIndexSuffix, kSnapshotSuffix}) {
+      Status status = files_.Remove(PathOf(pieces_[i].base_offset, suffix));
+      if (!status.ok() && status.error().kind != ErrorKind::kNotFound) return status;
+    }
+    listed_.snapshots.erase(pieces_[i].base_offset);
+  }
+  report_.deleted_segments += pieces_.size() - first;
+  pieces_.resize(first);
+  if (!pieces_.empty()) pieces_.back().limit = kNowhere;
+  // Before anything is appended: a segment that came back after the next crash would begin inside of what is written now.
+  return files_.SyncDirectory(directory());
+}
+
+// What the files say about a segment without reading it through; nullopt when its indexes must be built anew.
+Result<std::optional<SegmentState>> Recovery::SoundState(const Piece& piece) const {
+  const std::optional<SegmentState> unsound;
+  auto index = ReadIndexEnd<OffsetIndexEntry>(files_, PathOf(piece.base_offset, kIndexSuffix));
+  if (!index.ok()) return index.error();
+  auto time_index = ReadIndexEnd<TimeIndexEntry>(files_, PathOf(piece.base_offset, kTimeIndexSuffix));
+  if (!time_index.ok()) return time_index.error();
+  if (!index->is_sound || !time_index->is_sound) return unsound;
+
+  auto is_inside = [&](int32_t relative_offset) {
+    return relative_offset >= 0 && piece.base_offset + relative_offset < piece.limit;
+  };
+  SegmentState state;
+  uint64_t indexed = 0;
+  if (index->last) {
+    const OffsetIndexEntry& last = *index->last;
+    indexed = static_cast<uint64_t>(std::max(last.position, 0));
+    if (last.position <= 0 || indexed >= piece.file_bytes || !is_inside(last.relative_offset)) return unsound;
+  }
+  if (piece.file_bytes - indexed > kLongestGapBytes) return unsound;
+  if (time_index->last) {
+    const TimeIndexEntry& last = *time_index->last;
+    if (last.timestamp < 0 || !is_inside(last.relative_offset)) return unsound;
+    state.max_timestamp = last.timestamp;
+    state.max_timestamp_offset = piece.base_offset + last.relative_offset;
+  }
+  state.size_bytes = piece.file_bytes;
+  state.created_ms = options_.now_ms;
+  state.index = OffsetIndex(index->entries, index->last);
+  state.time_index = TimeIndex(time_index->entries, time_index->last);
+  return std::optional(std::move(state));
+}
+
+Status Recovery::LoadTrusted(Piece& piece) {
+  Result<std::optional<SegmentState>> state = SoundState(piece);
+  if (!state.ok()) return state.error();
+  bool is_sound = state->has_value();
+  if (is_sound && !(*state)->time_index.last() && piece.file_bytes >= record::kBatchHeaderBytes) {
+    // A time index may be empty when no record has a time; the first batch tells whether that may be.
+    Result<std::unique_ptr<io::File>> log = OpenLog(piece, io::OpenMode::kRead);
+    if (!log.ok()) return log.error();
+    uint8_t bytes[record::kBatchHeaderBytes];
+    Result<size_t> got = (*log)->ReadAt(0, bytes);
+    if (!got.ok()) return got.error();
+    is_sound = record::BatchHeader(ByteView(bytes)).max_timestamp() < 0;
+  }
+  if (!is_sound) {
+    Result<SegmentState> rebuilt = RebuildIndexes(files_, directory(), piece.base_offset, piece.file_bytes,
+                                                  options_.config.index_interval_bytes);
+    if (!rebuilt.ok()) return rebuilt.error();
+    ++report_.rebuilt_indexes;
+    Note("built the indexes of segment " + ToString(piece.base_offset) + " anew");
+    *state = std::move(*rebuilt);
+    (*state)->created_ms = options_.now_ms;
+  }
+  piece.segment = std::make_unique<Segment>(directory(), piece.base_offset, std::move(**state));
+  return KeepAborted(piece);
+}
+
+// A marker of a clean stop says what was meant. The end of the log is looked at all the same.
+Status Recovery::LoadLastAfterCleanStop(Piece& piece) {
+  Result<std::optional<SegmentState>> state = SoundState(piece);
+  if (!state.ok()) return state.error();
+  Result<std::unique_ptr<io::File>> log = OpenLog(piece, io::OpenMode::kReadWrite);
+  if (!log.ok()) return log.error();
+  std::optional<ScanStart> start;
+  if (state->has_value()) start = StartAtLastEntry(piece, **log, std::move(**state));
+  Result<ScanResult> scan = ScanFrom(piece, **log, std::move(start), kNowhere);
+  if (!scan.ok()) return scan.error();
+  KB_RETURN_IF_ERROR(FinishScan(piece, **log, *scan));
+  return KeepAborted(piece);
+}
+
+// Returns whether the log ends in this segment because of what was found there.
+Result<bool> Recovery::RecoverSegment(Piece& piece, bool may_start_inside) {
+  Result<std::unique_ptr<io::File>> log = OpenLog(piece, io::OpenMode::kReadWrite);
+  if (!log.ok()) return log.error();
+  std::optional<ScanStart> start;
+  if (may_start_inside) {
+    start = StartAtCheckpoint(piece, **log);
+    if (!start) checkpoint_.reset();
+  }
+  if (!start) start = StartAtFirstByte();
+  start->offset = std::max(start->offset, piece.base_offset);
+  Result<ScanResult> scan = ScanFrom(piece, **log, std::move(start), options_.recovery_point);
+  if (!scan.ok()) return scan.error();
+  KB_RETURN_IF_ERROR(FinishScan(piece, **log, *scan));
+  piece.derives_aborted = true;
+  piece.derives_from = may_start_inside ? checkpoint_.value_or(piece.base_offset) : piece.base_offset;
+  return scan->is_cut;
+}
+
+// Keeps the transaction index as it is, unless it is broken, lacks markers or speaks of what is not there.
+Status Recovery::KeepAborted(Piece& piece) {
+  auto index = ReadIndexEnd<TxnIndexEntry>(files_, PathOf(piece.base_offset, kTxnIndexSuffix));
+  if (!index.ok()) return index.error();
+  const Offset end = piece.is_last() ? log_end_offset_ : piece.limit;
+  bool is_missing = !index->is_sound && piece.segment->state().abort_markers > 0;
+  bool is_broken = !index->is_sound && listed_.indexes[piece.base_offset].contains(kTxnIndexSuffix);
+  bool speaks_of_more = index->last && index->last->transaction.last_offset >= end;
+  piece.derives_aborted = is_missing || is_broken || speaks_of_more;
+  piece.derives_from = piece.base_offset;
+  piece.segment->mutable_state().txn_index = TxnIndex(index->entries, index->last);
+  return {};
+}
+
+// ---- scanning
+
+ScanStart Recovery::StartAtFirstByte() const {
+  ScanStart start;
+  start.state.created_ms = options_.now_ms;
+  return start;
+}
+
+// At the batch that the last index entry names, if it is there.
+std::optional<ScanStart> Recovery::StartAtLastEntry(const Piece& piece, const io::File& log, SegmentState state) const {
+  static const std::vector<OffsetIndexEntry> kNoTail;
+  SegmentReader reader(piece.base_offset, piece.file_bytes, &log, nullptr, 0, kNoTail);
+  ScanStart start{0, piece.base_offset, std::move(state)};
+  start.state.bytes_since_index_entry = 0;
+  if (!start.state.index.last()) return start;
+
+  const OffsetIndexEntry last = *start.state.index.last();
+  Lookup first = reader.BatchAt(0, Blocking::kAllowed);
+  Lookup named = reader.BatchAt(static_cast<uint64_t>(last.position), Blocking::kAllowed);
+  if (first.outcome != Lookup::kFound || named.outcome != Lookup::kFound) return std::nullopt;
+  if (named.batch.last_offset != piece.base_offset + last.relative_offset) return std::nullopt;
+  uint8_t bytes[record::kBatchHeaderBytes];
+  Result<size_t> got = log.ReadAt(0, bytes);
+  if (!got.ok()) return std::nullopt;
+  start.state.first_batch_timestamp = record::BatchHeader(ByteView(bytes)).max_timestamp();
+  start.position = named.batch.position;
+  start.offset = named.batch.base_offset;
+  return start;
+}
+
+// At the last index entry below the checkpoint: the indexes up to it were synced before it was written.
+std::optional<ScanStart> Recovery::StartAtCheckpoint(const Piece& piece, const io::File& log) const {
+  if (!checkpoint_) return std::nullopt;
+  auto index = ReadIndex<OffsetIndexEntry>(files_, PathOf(piece.base_offset, kIndexSuffix));
+  auto time_index = ReadIndex<TimeIndexEntry>(files_, PathOf(piece.base_offset, kTimeIndexSuffix));
+  if (!index.ok() || !time_index.ok()) return std::nullopt;
+  auto is_above = [&](const auto& entry) { return piece.base_offset + entry.relative_offset >= *checkpoint_; };
+  index->erase(std::find_if(index->begin(), index->end(), is_above), index->end());
+  // Behind the entries of a file that Apache Kafka had mapped lie zeros.
+  std::erase_if(*index, [](const OffsetIndexEntry& entry) { return entry.position <= 0; });
+  if (index->empty()) return std::nullopt;
+  const OffsetIndexEntry last = index->back();
+  auto is_later = [&](const TimeIndexEntry& entry) {
+    return entry.timestamp <= 0 || entry.relative_offset > last.relative_offset;
+  };
+  time_index->erase(std::find_if(time_index->begin(), time_index->end(), is_later), time_index->end());
+  bool is_plausible = Ascends(*index, &OffsetIndexEntry::relative_offset) &&
+                      Ascends(*index, &OffsetIndexEntry::position) && Ascends(*time_index, &TimeIndexEntry::timestamp);
+  if (!is_plausible || static_cast<uint64_t>(last.position) >= piece.file_bytes) return std::nullopt;
+
+  SegmentState state = StartAtFirstByte().state;
+  state.index = OffsetIndex(index->size(), last);
+  if (!time_index->empty()) {
+    state.time_index = TimeIndex(time_index->size(), time_index->back());
+    state.max_timestamp = time_index->back().timestamp;
+    state.max_timestamp_offset = piece.base_offset + time_index->back().relative_offset;
+  }
+  return StartAtLastEntry(piece, log, std::move(state));
+}
+
+// From `start`, or from the first byte when there is none or it turns out that it cannot be trusted.
+Result<ScanResult> Recovery::ScanFrom(Piece& piece, const io::File& log, std::optional<ScanStart> start,
+                                      Offset cut_above) {
+  const bool had_start = start.has_value();
+  if (had_start) {
+    Result<ScanResult> scan = Scan(piece, log, std::move(*start), cut_above);
+    if (!scan.ok() || !SpeaksOfMore(piece, *scan)) return scan;
+  }
+  if (piece.file_bytes > 0) {
+    ++report_.rebuilt_indexes;
+    Note("built the indexes of segment " + ToString(piece.base_offset) + " anew");
+  }
+  start = StartAtFirstByte();
+  start->offset = piece.base_offset;
+  return Scan(piece, log, std::move(*start), cut_above);
+}
+
+// Whether the indexes name a batch that is not there.
+bool Recovery::SpeaksOfMore(const Piece& piece, const ScanResult& scan) const {
+  const SegmentState& state = piece.segment->state();
+  auto is_beyond = [&](const auto& last) { return last && piece.base_offset + last->relative_offset >= scan.next_offset; };
+  return is_beyond(state.index.last()) || is_beyond(state.time_index.last());
+}
+
+// Checks batches and accounts for them in a new Segment. Damage at an offset at or above cut_above ends the log; below it,
+// it stays if a whole batch or a segment follows.
+Result<ScanResult> Recovery::Scan(Piece& piece, const io::File& log, ScanStart start, Offset cut_above) {
+  ScanResult result{start.position, start.offset, false};
+  start.state.size_bytes = piece.file_bytes;
+  piece.segment = std::make_unique<Segment>(directory(), piece.base_offset, std::move(start.state));
+  SegmentState& state = piece.segment->mutable_state();
+  SegmentScan scan(log, start.position, piece.file_bytes, piece.base_offset, SegmentScan::kCheckCrc);
+  while (true) {
+    SegmentScan::Answer answer = scan.Next();
+    if (answer == SegmentScan::kEnd) return result;
+    if (answer == SegmentScan::kFailed) return scan.error();
+    if (answer == SegmentScan::kBatch) {
+      record::BatchHeader batch = scan.header();
+      piece.segment->Account(batch, static_cast<uint32_t>(scan.position()), options_.config);
+      if (epochs_are_known_) NoteEpochOf(batch);
+      if (scan.marker() && !scan.marker()->is_commit) ++state.abort_markers;
+      result.end = scan.position() + scan.size_bytes();
+      result.next_offset = std::max(result.next_offset, batch.next_offset());
+      report_.scanned_bytes += scan.size_bytes();
+      continue;
+    }
+    const std::string where = WhereIs(piece, scan.position(), result.next_offset);
+    const bool was_durable = result.next_offset < cut_above;
+    if (was_durable && scan.Resynchronize(result.next_offset, piece.limit)) {
+      ++report_.damaged_batches;
+      Note("damage at " + where + " stays: whole batches follow it");
+      continue;
+    }
+    result.is_cut = !was_durable || piece.is_last();
+    if (!result.is_cut) ++report_.damaged_batches;
+    Note((result.is_cut ? "the log ends at " : "damage up to the end of the segment at ") + where +
+         ": no whole batch follows");
+    return result;
+  }
+}
+
+// Makes the files say what the scan found.
+Status Recovery::FinishScan(Piece& piece, io::File& log, const ScanResult& scan) {
+  if (scan.is_cut && scan.end < piece.file_bytes) {
+    report_.truncated_bytes += piece.file_bytes - scan.end;
+    KB_RETURN_IF_ERROR(log.Truncate(scan.end));
+    KB_RETURN_IF_ERROR(log.Sync());
+    piece.segment->mutable_state().size_bytes = scan.end;
+  }
+  log_end_offset_ = std::max(scan.next_offset, piece.base_offset);
+  KB_RETURN_IF_ERROR(TrimTo(files_, piece.segment->PathOf(kIndexSuffix), piece.segment->state().index));
+  KB_RETURN_IF_ERROR(TrimTo(files_, piece.segment->PathOf(kTimeIndexSuffix), piece.segment->state().time_index));
+  if (!piece.is_last() && !scan.is_cut) piece.segment->AddFinalTimeEntry();
+  piece.segment->SpillIndexes(files_);
+  return {};
+}
+
+// ---- producer state
+
+// The newest checkpoint at or below the recovery point, inside of the segment.
+std::optional<Offset> Recovery::CheckpointIn(const Piece& piece) {
+  std::optional<Offset> restored = RestoreSnapshot(std::min(options_.recovery_point, piece.limit - 1));
+  if (!restored || *restored <= piece.base_offset) return std::nullopt;
+  return restored;
+}
+
+// Restores the newest readable snapshot at or below an offset. Unreadable ones are removed.
+std::optional<Offset> Recovery::RestoreSnapshot(Offset at_most) {
+  while (true) {
+    auto above = listed_.snapshots.upper_bound(at_most);
+    if (above == listed_.snapshots.begin()) return std::nullopt;
+    const Offset offset = *std::prev(above);
+    Result<std::string> bytes = io::ReadFile(files_, PathOf(offset, kSnapshotSuffix));
+    Status status = bytes.ok() ? producers_.Restore(AsBytes(*bytes), options_.now_ms) : Status(bytes.error());
+    if (status.ok()) return offset;
+    Note("left out the producer snapshot at " + ToString(offset) + ": " + status.error().message);
+    (void)files_.Remove(PathOf(offset, kSnapshotSuffix));
+    listed_.snapshots.erase(offset);
+  }
+}
+
+Status Recovery::LoadProducers() {
+  // What is not known, or not believed, is derived from the batches; everything before it must be in a snapshot.
+  Offset derived_from = log_end_offset_;
+  for (const Piece& piece : pieces_) {
+    if (piece.derives_aborted) derived_from = std::min(derived_from, piece.derives_from);
+  }
+  producers_.Clear();
+  std::optional<Offset> restored = RestoreSnapshot(derived_from);
+  // Without any snapshot a clean stop is believed to have had nothing to remember, save in the segment that is at hand.
+  Offset from = options_.was_clean ? std::min(derived_from, pieces_.back().base_offset) : pieces_.front().base_offset;
+  if (restored) from = *restored;
+  if (!restored) producers_.Clear();
+  for (size_t i = 0; i < pieces_.size(); ++i) {
+    Piece& piece = pieces_[i];
+    bool enters_last = i > 0 && piece.is_last() && from < piece.base_offset;
+    if (enters_last && !listed_.snapshots.contains(piece.base_offset)) {
+      KB_RETURN_IF_ERROR(io::WriteFileAtomically(files_, PathOf(piece.base_offset, kSnapshotSuffix), producers_.Snapshot()));
+      listed_.snapshots.insert(piece.base_offset);
+    }
+    if (std::min(piece.limit, log_end_offset_) > from) KB_RETURN_IF_ERROR(ReplayInto(piece, from));
+    if (piece.derives_aborted) KB_RETURN_IF_ERROR(WriteAborted(piece, from));
+  }
+  return {};
+}
+
+Status Recovery::ReplayInto(Piece& piece, Offset from) {
+  uint64_t position = 0;
+  if (from > piece.base_offset) {
+    Lookup found = piece.segment->Find(from, Blocking::kAllowed, files_);
+    if (found.outcome == Lookup::kEnd) return {};
+    if (found.outcome == Lookup::kFound) position = found.batch.position;
+  }
+  Result<std::unique_ptr<io::File>> log = OpenLog(piece, io::OpenMode::kRead);
+  if (!log.ok()) return log.error();
+  SegmentScan scan(**log, position, piece.segment->size_bytes(), piece.base_offset, SegmentScan::kHeadersOnly);
+  while (true) {
+    SegmentScan::Answer answer = scan.Next();
+    if (answer == SegmentScan::kEnd) return {};
+    if (answer == SegmentScan::kFailed) return scan.error();
+    if (answer == SegmentScan::kDamaged) {
+      if (scan.Resynchronize(piece.base_offset, piece.limit)) continue;
+      return {};
+    }
+    if (scan.header().base_offset() < from) continue;
+    std::optional<AbortedTransaction> aborted = producers_.Update(scan.header(), scan.marker(), options_.now_ms);
+    if (aborted) piece.aborted.push_back({*aborted});
+  }
+}
+
+// The transaction index as the replay found it, behind what was there below the replayed part.
+Status Recovery::WriteAborted(Piece& piece, Offset replayed_from) {
+  const std::string path = piece.segment->PathOf(kTxnIndexSuffix);
+  Result<std::vector<TxnIndexEntry>> before = ReadIndex<TxnIndexEntry>(files_, path);
+  if (!before.ok() && before.error().kind != ErrorKind::kNotFound) return before.error();
+  std::vector<TxnIndexEntry> entries;
+  if (before.ok()) entries = *before;
+  std::erase_if(entries, [&](const TxnIndexEntry& entry) { return entry.transaction.last_offset >= replayed_from; });
+  entries.insert(entries.end(), piece.aborted.begin(), piece.aborted.end());
+  if (entries.empty() && before.ok()) KB_RETURN_IF_ERROR(files_.Remove(path));
+  if (!entries.empty()) KB_RETURN_IF_ERROR(io::WriteFileAtomically(files_, path, EncodeIndex(entries)));
+  std::optional<TxnIndexEntry> last;
+  if (!entries.empty()) last = entries.back();
+  piece.segment->mutable_state().txn_index = TxnIndex(entries.size(), last);
+  return {};
+}
+
+// Keeps the snapshots of segments and the newest one above the last segment's base.
+Status Recovery::TidySnapshots() {
+  std::optional<Offset> newest;
+  for (Offset offset : listed_.snapshots) {
+    if (offset > pieces_.back().base_offset && offset <= log_end_offset_) newest = offset;
+  }
+  for (Offset offset : listed_.snapshots) {
+    bool is_of_segment = std::any_of(pieces_.begin(), pieces_.end(),
+                                     [&](const Piece& piece) { return piece.base_offset == offset; });
+    if (is_of_segment || offset == newest) {
+      last_snapshot_ = offset;
+      continue;
+    }
+    Status status = files_.Remove(PathOf(offset, kSnapshotSuffix));
+    if (!status.ok() && status.error().kind != ErrorKind::kNotFound) return status;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<SegmentState> RebuildIndexes(io::FileSystem& files, const std::string& directory, Offset base_offset,
+                                    uint64_t size_bytes, int32_t index_interval_bytes) {
+  Result<std::unique_ptr<io::File>> log =
+      files.Open(directory + "/" + OffsetFileName(base_offset, kLogSuffix), io::OpenMode::kRead);
+  if (!log.ok()) return log.error();
+  LogConfig config;
+  config.index_interval_bytes = index_interval_bytes;
+  SegmentState start;
+  start.size_bytes = size_bytes;
+  Segment segment(directory, base_offset, std::move(start));
+  SegmentState& state = segment.mutable_state();
+  SegmentScan scan(**log, 0, size_bytes, base_offset, SegmentScan::kHeadersOnly);
+  for (SegmentScan::Answer answer = scan.Next(); answer != SegmentScan::kEnd; answer = scan.Next()) {
+    if (answer == SegmentScan::kFailed) return scan.error();
+    if (answer == SegmentScan::kDamaged) {
+      if (scan.Resynchronize(base_offset, base_offset + INT32_MAX)) continue;
+      break;
+    }
+    segment.Account(scan.header(), static_cast<uint32_t>(scan.position()), config);
+    if (scan.marker() && !scan.marker()->is_commit) ++state.abort_markers;
+  }
+  segment.AddFinalTimeEntry();
+  KB_RETURN_IF_ERROR(
+      io::WriteFileAtomically(files, segment.PathOf(kIndexSuffix), EncodeIndex(state.index.tail())));
+  KB_RETURN_IF_ERROR(
+      io::WriteFileAtomically(files, segment.PathOf(kTimeIndexSuffix), EncodeIndex(state.time_index.tail())));
+  state.index = OffsetIndex(state.index.entries(), state.index.last());
+  state.time_index = TimeIndex(state.time_index.entries(), state.time_index.last());
+  return state;
+}
+
+Result<std::unique_ptr<Log>> LogRecovery::Run(io::FileSystem& files, LogOptions options, RecoveryReport& report) {
+  Recovery recovery(files, options, report);
+  KB_RETURN_IF_ERROR(recovery.Run());
+  std::unique_ptr<Log> log(new Log(files, std::move(options)));
+  for (Piece& piece : recovery.pieces_) {
+    // Segments refer to the directory's name by view: the log's, which stays.
+    log->segments_.push_back(
+        std::make_unique<Segment>(log->directory_, piece.base_offset, piece.segment->state()));
+  }
+  log->log_start_offset_ = recovery.log_start_offset_;
+  log->log_end_offset_ = recovery.log_end_offset_;
+  log->recovery_point_ = recovery.recovery_point_;
+  log->epochs_ = std::move(recovery.epochs_);
+  log->epochs_changed_ = recovery.epochs_changed_;
+  log->producers_ = std::move(recovery.producers_);
+  log->last_snapshot_ = recovery.last_snapshot_;
+  log->unflushed_.sync_directory_ = true;  // it may have been made just now
+  return log;
+}
+
+}  // namespace kb::log
