@@ -1,11 +1,32 @@
-// ConfigView: what configuration says about a topic's partitions, given the metadata image.
+// ConfigView: what configuration says, given a metadata image: server.properties below, the image's dynamic values on top.
+// Immutable (the image brings what changes), any thread.
 #pragma once
+
+#include <string_view>
+
+#include "config/describe.h"
+#include "config/server_config.h"
+#include "config/topic_config.h"
 #include "metadata/image.h"
 #include "partition/partition.h"
+
 namespace kb::broker {
+
 class ConfigView {
  public:
-  virtual ~ConfigView() = default;
-  virtual partition::PartitionConfig PartitionConfigOf(const metadata::MetadataImage& image, std::string_view topic) const = 0;
+  // config outlives this.
+  explicit ConfigView(const config::ServerConfig& config) : config_(config), node_name_(std::to_string(config.node_id)) {}
+
+  const config::ServerConfig& server() const { return config_; }
+  const std::string& node_name() const { return node_name_; }  // the node id, as resources of type broker are named
+
+  // Where this broker's keys are looked up. Valid as long as the image.
+  config::Layers LayersOf(const metadata::MetadataImage& image) const;
+  partition::PartitionConfig PartitionConfigOf(const metadata::MetadataImage& image, std::string_view topic) const;
+
+ private:
+  const config::ServerConfig& config_;
+  const std::string node_name_;
 };
+
 }  // namespace kb::broker

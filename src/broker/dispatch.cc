@@ -74,7 +74,6 @@ void Dispatch::Start(net::Connection& connection, uint64_t sequence, const ApiRo
 reactor::Task<void> Dispatch::Run(net::ConnectionRef connection, uint64_t sequence, const ApiRow& row,
                                   std::unique_ptr<RequestContext> context, size_t body_position) {
   protocol::Reader body(context->frame().subspan(body_position));
-  body.set_memory_limit(static_cast<size_t>(shard_.config().request_memory_bytes));
   auto serve = row.serve(*context, body);
   co_await serve;
   Finish(*connection, sequence, row, *context);

@@ -21,8 +21,6 @@ struct Options {
   int32_t offsets_topic_num_partitions = 50;
   int16_t offsets_topic_replication_factor = 1;
   int32_t offsets_topic_segment_bytes = 100 << 20;
-
-  int64_t request_memory_bytes = 64 << 20;           // most an arena may take to decode one request
 };
 
 // One of the broker's sockets. Immutable.

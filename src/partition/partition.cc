@@ -294,11 +294,7 @@ reactor::Task<ReadOutcome> Partition::Read(ReadRequest request) {
   if (read.status == log::ReadStatus::kNeedsDisk || (committed_only && !aborted)) {
     log::PrefetchJob job = log_->PreparePrefetch(options, committed_only);
     auto run = environment_.disk.Run([&job] { return job.Run(); });
-    Status status = co_await run;
-    if (!status.ok()) {
-      environment_.log.Error("reading " + name_.ToString() + ": " + status.error().message);
-      co_return Unreadable(ErrorCode::kKafkaStorageError);
-    }
+    co_await run;
     log_->PrefetchCompleted(job);
     options.may_block = true;  // what it needs is in memory now
     read = log_->Read(options);

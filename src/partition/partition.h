@@ -50,6 +50,7 @@ struct PartitionConfig {
   record::ValidateOptions validate;  // all but the time
   Durability durability = Durability::kAuto;
   int32_t min_insync_replicas = 1;
+  int64_t file_delete_delay_ms = 60'000;
 };
 
 // Who leads, as the metadata image says.
@@ -156,6 +157,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   Offset log_start_offset() const;
   Offset log_end_offset() const;
   bool offline() const { return offline_; }
+  int64_t file_delete_delay_ms() const { return config_.file_delete_delay_ms; }
 
   void UpdateLeadership(const Leadership& leadership);
   void UpdateConfig(const PartitionConfig& config);

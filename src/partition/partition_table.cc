@@ -225,6 +225,34 @@ std::vector<CheckpointEntry> PartitionTable::Checkpoint() {
   return entries;
 }
 
+reactor::Task<void> PartitionTable::ApplyRetention() {
+  auto entries = entries_;  // the table may change while this waits
+  for (auto& [id, entry] : entries) {
+    std::shared_ptr<Partition> partition = entry->partition;
+    if (partition == nullptr || partition->offline()) continue;
+    int64_t now_ms = environment_.clock.WallMs();
+    log::Log& log = partition->log();
+    log.ExpireProducers(now_ms);
+    log::RemovalJob job = log.ApplyRetention(now_ms, partition->high_watermark());
+    log.ReleaseIdle();
+    if (job.empty()) continue;
+    environment_.log.Info("retention takes " + std::to_string(job.segments()) + " segments, " +
+                          std::to_string(job.bytes()) + " bytes, of " + partition->name().ToString());
+    auto rename = environment_.disk.Run([&job] { return job.Rename(); });
+    Status renamed = co_await rename;
+    if (!renamed.ok()) environment_.log.Error("retention: " + renamed.error().message);
+    environment_.reactor.Spawn(RemoveLater(std::move(job), partition->file_delete_delay_ms()));
+  }
+}
+
+reactor::Task<void> PartitionTable::RemoveLater(log::RemovalJob job, int64_t delay_ms) {
+  reactor::Sleep sleep(delay_ms * kNsPerMs);
+  co_await sleep;
+  auto remove = environment_.disk.Run([&job] { return job.Remove(); });
+  Status removed = co_await remove;
+  if (!removed.ok()) environment_.log.Warning("retention: " + removed.error().message);
+}
+
 void PartitionTable::FailDataDirectory(const std::string& data_directory, const Error& error) {
   // A copy: going offline calls back to whoever tells the other reactors, and those come here again.
   auto entries = entries_;

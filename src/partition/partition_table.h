@@ -89,6 +89,9 @@ class PartitionTable {
     }
   }
   std::vector<CheckpointEntry> Checkpoint();
+  // Removes what retention no longer keeps, forgets producers that have been silent for too long, and closes files that
+  // nobody uses. Now and then.
+  reactor::Task<void> ApplyRetention();
   size_t size() const { return entries_.size(); }
 
   // Takes all partitions of a data directory out of service.
@@ -107,6 +110,7 @@ class PartitionTable {
   };
   std::shared_ptr<Entry> FindEntry(const PartitionId& id) const;
   reactor::Task<void> RemoveLater(std::string directory, int64_t delay_ms);
+  reactor::Task<void> RemoveLater(log::RemovalJob job, int64_t delay_ms);
 
   const Environment environment_;
   record::Decompressor decompressor_;

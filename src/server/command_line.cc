@@ -22,11 +22,9 @@ namespace {
 Error Usage(std::string message) { return Error{ErrorKind::kInvalid, std::move(message)}; }
 
 Status AddOverride(std::string_view text, CommandLine& line) {
-  size_t equals = text.find('=');
-  if (equals == std::string_view::npos || equals == 0) {
-    return Usage("--override takes key=value, not '" + std::string(text) + "'");
-  }
-  line.overrides.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  Result<std::pair<std::string, std::string>> parsed = config::ParseOverride(text);
+  if (!parsed.ok()) return parsed.error();
+  line.overrides.push_back(std::move(parsed).value());
   return Status();
 }
 
@@ -83,6 +81,21 @@ Result<CommandLine> ParseCommandLine(int argc, const char* const* argv) {
     }
   }
   return line;
+}
+
+Result<config::ServerConfig> LoadConfig(const CommandLine& line) {
+  config::ConfigInput input;
+  input.overrides = line.overrides;
+  if (!line.properties_file.empty()) {
+    Result<std::string> text = io::ReadFile(io::RealFileSystem(), line.properties_file);
+    if (!text.ok()) return text.error();
+    Result<config::ConfigMap> properties = config::ParseProperties(*text);
+    if (!properties.ok()) {
+      return Error{ErrorKind::kInvalid, line.properties_file + ": " + properties.error().message};
+    }
+    input.file = std::move(properties).value();
+  }
+  return config::LoadServerConfig(input);
 }
 
 }  // namespace kb::server

@@ -22,6 +22,7 @@
 #include "server/command_line.h"
 #include "server/glog_sink.h"
 #include "server/node.h"
+#include "server/options.h"
 
 DEFINE_int32(reactors, 0, "event loops that serve connections; 0: one for each CPU the process may use");
 DEFINE_int32(disk_threads, 4, "most threads for work that may block: fsync, cold reads, recovery");
@@ -114,9 +115,9 @@ class Process {
 
  private:
   void Banner(int reactors, const Node& node, const std::vector<uint16_t>& ports) {
-    std::string line = "kafka-broker " KAFKA_BROKER_VERSION ", node " + std::to_string(config_.node_id()) +
+    std::string line = "kafka-broker " KAFKA_BROKER_VERSION ", node " + std::to_string(config_.node_id) +
                        ", cluster " + node.cluster_id() + ", " + std::to_string(reactors) + " reactors, data in";
-    for (const std::string& dir : config_.log_dirs()) line += " " + dir;
+    for (const std::string& dir : config_.log_dirs) line += " " + dir;
     sink_.Info(line);
     sink_.Info(DescribeListeners(config_, ports));
   }
@@ -208,11 +209,12 @@ int Main(int argc, char** argv) {
   InitLogging(argv[0]);
 
   Result<config::ServerConfig> config = LoadConfig(*line);
-  if (!config.ok()) return config.error().kind == ErrorKind::kNotFound || config.error().kind == ErrorKind::kIo
-                               ? Refuse(config.error())
-                               : (Refuse(config.error()), static_cast<int>(kBadConfig));
+  if (!config.ok()) {
+    Refuse(config.error());
+    return kBadConfig;
+  }
   GlogSink sink;
-  for (const std::string& warning : config->warnings()) sink.Warning(warning);
+  for (const std::string& warning : config->warnings) sink.Warning(warning);
   return Process(*config).Run();
 }
 

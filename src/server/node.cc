@@ -22,11 +22,10 @@ struct Node::Part {
 };
 
 Node::Node(const Environment& environment, const config::ServerConfig& config)
-    : environment_(environment), config_(config), random_(environment.seed) {
+    : environment_(environment), config_(config), random_(environment.seed), registry_(environment.reactors.size()), configs_(config), rules_(configs_) {
   cluster_.options = BrokerOptions(config);
   cluster_.clock = &environment.clock;
-  configs_ = std::make_unique<ServerConfigView>(config);
-  cluster_.configs = configs_.get();
+  cluster_.configs = &configs_;
   listeners_ = BrokerListeners(config);
   BuildShards();
 }
@@ -83,7 +82,7 @@ Result<std::vector<uint16_t>> Node::Bind() {
 }
 
 Status Node::LockDirectories() {
-  for (const std::string& path : config_.log_dirs()) {
+  for (const std::string& path : config_.log_dirs) {
     KB_RETURN_IF_ERROR(environment_.files.CreateDirectories(path));
     Result<std::unique_ptr<io::FileLock>> lock = log::LockDataDirectory(environment_.files, path);
     if (!lock.ok()) return lock.error();
@@ -95,9 +94,9 @@ Status Node::LockDirectories() {
 Status Node::Load() {
   KB_RETURN_IF_ERROR(LockDirectories());
   controller::DataDirsQuery query;
-  query.dirs = config_.log_dirs();
-  query.metadata_dir = config_.metadata_log_dir();
-  query.node_id = BrokerId(config_.node_id());
+  query.dirs = config_.log_dirs;
+  query.metadata_dir = config_.metadata_log_dir;
+  query.node_id = BrokerId(config_.node_id);
   Result<bool> unformatted = controller::IsUnformatted(environment_.files, query);
   if (!unformatted.ok()) return unformatted.error();
   if (*unformatted) {
@@ -117,9 +116,9 @@ Status Node::Load() {
 
 controller::NodeIdentity Node::Identity(const controller::DataDirs& dirs, Random& random) const {
   controller::NodeIdentity node;
-  node.node_id = BrokerId(config_.node_id());
+  node.node_id = BrokerId(config_.node_id);
   node.incarnation_id = random.NextUuid();
-  node.rack = config_.broker_rack();
+  node.rack = config_.broker_rack;
   for (const metadata::Endpoint& endpoint : Endpoints(config_, ports_)) {
     auto listener = std::find_if(listeners_.begin(), listeners_.end(),
                                  [&](const broker::Listener& one) { return one.name == endpoint.name; });
@@ -135,7 +134,7 @@ Status Node::LoadMetadata(const controller::DataDirs& dirs) {
   Result<controller::LoadedMetadata> loaded = log->Inspect();
   if (!loaded.ok()) return loaded.error();
   // From here on the directory is changed.
-  KB_RETURN_IF_ERROR(controller::WriteDirectoryIds(environment_.files, dirs, BrokerId(config_.node_id())));
+  KB_RETURN_IF_ERROR(controller::WriteDirectoryIds(environment_.files, dirs, BrokerId(config_.node_id)));
   Result<LeaderEpoch> epoch = log->Begin(*loaded);
   if (!epoch.ok()) return epoch.error();
 
@@ -143,12 +142,13 @@ Status Node::LoadMetadata(const controller::DataDirs& dirs) {
   controller::Controller::Options options;
   options.node = Identity(dirs, random_);
   options.cluster_id = dirs.cluster_id;
-  options.min_insync_replicas = config_.min_insync_replicas();
-  auto controller = std::make_unique<controller::Controller>(std::move(options), std::move(loaded).value(), *configs_,
+  options.bytes_between_snapshots = static_cast<uint64_t>(config_.metadata_log_max_record_bytes_between_snapshots);
+  options.min_insync_replicas = config_.settings.Int("min.insync.replicas");
+  auto controller = std::make_unique<controller::Controller>(std::move(options), std::move(loaded).value(), rules_,
                                                              environment_.clock, random_, environment_.log);
-  KB_RETURN_IF_ERROR(controller->Start(*epoch));
+  rules_.set_controller(controller.get());
+  controller->Start(*epoch);
   KB_RETURN_IF_ERROR(controller::Drain(*controller, *log));
-  configs_->set_working(&controller->working());
   images_ = std::make_unique<reactor::Published<metadata::MetadataImage>>(environment_.reactors, controller->published());
   cluster_.images = images_.get();
   KB_RETURN_IF_ERROR(LoadDirectories(*controller->published(), dirs));
@@ -168,7 +168,7 @@ Status Node::LoadDirectories(const metadata::MetadataImage& image, const control
     const metadata::Topic* topic = image.FindTopic(name.topic);
     if (topic == nullptr || (topic_id && *topic_id != topic->id())) return false;
     const metadata::Partition* partition = topic->FindPartition(name.partition);
-    return partition != nullptr && partition->HasReplica(BrokerId(config_.node_id()));
+    return partition != nullptr && partition->HasReplica(BrokerId(config_.node_id));
   };
   return directories_->Load(wanted, random_);
 }
@@ -194,7 +194,7 @@ reactor::Task<Status> Node::WriteCheckpoints() {
 // Checkpoints now and then, so that the next start has little to check; retention; what nobody uses is closed.
 reactor::Task<void> Node::KeepHouse() {
   constexpr int64_t kCheckpointNs = 5'000'000'000;
-  int64_t retention_ns = config_.log_retention_check_interval_ms() * kNsPerMs;
+  int64_t retention_ns = config_.log_retention_check_interval_ms * kNsPerMs;
   int64_t next_retention_ns = environment_.clock.MonotonicNs() + std::min<int64_t>(retention_ns, 30'000'000'000);
   while (!stopping_) {
     reactor::Sleep sleep(kCheckpointNs);
@@ -239,7 +239,7 @@ reactor::Task<Status> Node::Stop(int64_t deadline_ns) {
   auto mark = environment_.disk.Run([this]() -> Status {
     KB_RETURN_IF_ERROR(directories_->MarkClean(controller_->broker_epoch()));
     locks_.clear();
-    for (const std::string& path : config_.log_dirs()) {
+    for (const std::string& path : config_.log_dirs) {
       KB_RETURN_IF_ERROR(log::RemoveLockFile(environment_.files, path));
     }
     return Status();

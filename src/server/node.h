@@ -17,10 +17,12 @@
 #include "base/clock.h"
 #include "base/log_sink.h"
 #include "base/result.h"
+#include "broker/config_view.h"
 #include "broker/controller_loop.h"
 #include "broker/dispatch.h"
 #include "broker/options.h"
 #include "broker/shard.h"
+#include "broker/topic_rules.h"
 #include "controller/controller.h"
 #include "controller/data_dirs.h"
 #include "controller/metadata_log.h"
@@ -33,7 +35,6 @@
 #include "reactor/disk_pool.h"
 #include "reactor/published.h"
 #include "reactor/reactor.h"
-#include "server/config_view.h"
 
 namespace kb::server {
 
@@ -84,7 +85,8 @@ class Node {
   std::vector<broker::Listener> listeners_;
   std::vector<uint16_t> ports_;
   broker::Cluster cluster_;
-  std::unique_ptr<ServerConfigView> configs_;
+  const broker::ConfigView configs_;
+  broker::ConfiguredTopicRules rules_;
   std::vector<std::unique_ptr<Part>> parts_;
   std::unique_ptr<net::Acceptor> acceptor_;
   std::vector<std::unique_ptr<io::FileLock>> locks_;

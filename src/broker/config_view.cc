@@ -1,0 +1,72 @@
+#include "broker/config_view.h"
+
+namespace kb::broker {
+
+using metadata::ConfigResourceType;
+
+config::Layers ConfigView::LayersOf(const metadata::MetadataImage& image) const {
+  return {config_.settings, image.ConfigsOf(ConfigResourceType::kBroker, node_name_),
+          image.ConfigsOf(ConfigResourceType::kBroker, "")};
+}
+
+namespace {
+
+partition::Durability DurabilityOf(config::AckDurability durability) {
+  switch (durability) {
+    case config::AckDurability::kAuto:
+      return partition::Durability::kAuto;
+    case config::AckDurability::kDisk:
+      return partition::Durability::kDisk;
+    case config::AckDurability::kOs:
+      return partition::Durability::kOs;
+  }
+  return partition::Durability::kAuto;
+}
+
+log::LogConfig LogConfigOf(const config::TopicConfig& topic, const config::ServerConfig& server) {
+  log::LogConfig log;
+  log.segment_bytes = topic.segment_bytes;
+  log.segment_ms = topic.segment_ms;
+  log.segment_jitter_ms = topic.segment_jitter_ms;
+  log.segment_index_bytes = topic.segment_index_bytes;
+  log.index_interval_bytes = topic.index_interval_bytes;
+  log.preallocate = topic.preallocate;
+  log.cleanup_delete = topic.cleanup_delete;
+  log.cleanup_compact = topic.cleanup_compact;
+  log.retention_ms = topic.retention_ms;
+  log.retention_bytes = topic.retention_bytes;
+  log.max_compaction_lag_ms = topic.max_compaction_lag_ms;
+  log.producer_id_expiration_ms = server.producer_id_expiration_ms;
+  return log;
+}
+
+record::ValidateOptions ValidateOptionsOf(const config::TopicConfig& topic) {
+  record::ValidateOptions options;
+  options.max_message_bytes = topic.max_message_bytes;
+  options.compacted = topic.cleanup_compact;
+  options.timestamp_type = topic.message_timestamp_is_log_append_time ? record::TimestampType::kLogAppendTime
+                                                                      : record::TimestampType::kCreateTime;
+  options.timestamp_before_max_ms = topic.message_timestamp_before_max_ms;
+  options.timestamp_after_max_ms = topic.message_timestamp_after_max_ms;
+  if (topic.compression_type != config::Compression::kProducer) {
+    options.codec = static_cast<record::Codec>(topic.compression_type);
+    options.level = topic.compression_level;
+  }
+  return options;
+}
+
+}  // namespace
+
+partition::PartitionConfig ConfigView::PartitionConfigOf(const metadata::MetadataImage& image,
+                                                         std::string_view name) const {
+  config::TopicConfig topic = config::ReadTopicConfig(image.ConfigsOfTopic(name), LayersOf(image));
+  partition::PartitionConfig config;
+  config.log = LogConfigOf(topic, config_);
+  config.validate = ValidateOptionsOf(topic);
+  config.durability = DurabilityOf(topic.acks_all_durability);
+  config.min_insync_replicas = topic.min_insync_replicas;
+  config.file_delete_delay_ms = topic.file_delete_delay_ms;
+  return config;
+}
+
+}  // namespace kb::broker

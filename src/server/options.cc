@@ -1,0 +1,131 @@
+#include "server/options.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace kb::server {
+
+broker::Options BrokerOptions(const config::ServerConfig& config) {
+  broker::Options options;
+  options.node_id = config.node_id;
+  options.auto_create_topics_enable = config.auto_create_topics_enable;
+  options.max_request_partition_size_limit = config.max_request_partition_size_limit;
+  options.file_delete_delay_ms = config.log_segment_delete_delay_ms;
+  options.fetch_max_bytes = config.fetch_max_bytes;
+  options.max_incremental_fetch_session_cache_slots = config.max_incremental_fetch_session_cache_slots;
+  options.offsets_topic_num_partitions = config.offsets_topic_num_partitions;
+  // There is one node to put a replica on. Apache Kafka has no groups at all then, until the key is changed.
+  options.offsets_topic_replication_factor = 1;
+  options.offsets_topic_segment_bytes = config.offsets_topic_segment_bytes;
+  return options;
+}
+
+std::vector<broker::Listener> BrokerListeners(const config::ServerConfig& config) {
+  std::vector<broker::Listener> listeners;
+  for (const config::Listener& listener : config.listeners.bound) {
+    listeners.push_back({listener.name, listener.is_controller});
+  }
+  return listeners;
+}
+
+group::GroupConfig GroupOptions(const config::ServerConfig& config) {
+  group::GroupConfig options;
+  options.group_min_session_timeout_ms = config.group_min_session_timeout_ms;
+  options.group_max_session_timeout_ms = config.group_max_session_timeout_ms;
+  options.group_initial_rebalance_delay_ms = config.group_initial_rebalance_delay_ms;
+  options.group_max_size = config.group_max_size;
+  options.offset_metadata_max_bytes = config.offset_metadata_max_bytes;
+  options.offsets_retention_ms = int64_t{config.offsets_retention_minutes} * 60'000;
+  options.offsets_retention_check_interval_ms = config.offsets_retention_check_interval_ms;
+  options.offsets_commit_timeout_ms = config.offsets_commit_timeout_ms;
+  return options;
+}
+
+net::ConnectionOptions ConnectionOptions(const config::ServerConfig& config, size_t) {
+  net::ConnectionOptions options;
+  options.most_frame_bytes = static_cast<size_t>(config.socket_request_max_bytes);
+  constexpr int64_t kMostMs = INT64_MAX / 1'000'000;
+  options.idle_ns = config.connections_max_idle_ms < 0
+                        ? -1
+                        : std::min(config.connections_max_idle_ms, kMostMs) * kNsPerMs;
+  return options;
+}
+
+net::AcceptorOptions AcceptorOptions(const config::ServerConfig& config) {
+  net::AcceptorOptions options;
+  options.most_connections = static_cast<size_t>(config.max_connections);
+  options.most_connections_per_ip = static_cast<size_t>(config.max_connections_per_ip);
+  return options;
+}
+
+std::vector<net::ListenerOptions> ListenerOptions(const config::ServerConfig& config) {
+  std::vector<net::ListenerOptions> listeners;
+  for (const config::Listener& listener : config.listeners.bound) {
+    listeners.push_back({listener.name, listener.address.host, listener.address.port});
+  }
+  return listeners;
+}
+
+controller::MetadataLog::Options MetadataOptions(const config::ServerConfig& config) {
+  controller::MetadataLog::Options options;
+  options.metadata_dir = config.metadata_log_dir;
+  options.node_id = BrokerId(config.node_id);
+  options.segment_bytes = static_cast<uint64_t>(config.metadata_log_segment_bytes);
+  options.retention_bytes = static_cast<uint64_t>(config.metadata_max_retention_bytes);
+  return options;
+}
+
+namespace {
+
+std::string OwnName() {
+  char name[256] = {};
+  return gethostname(name, sizeof name - 1) == 0 && name[0] != '\0' ? name : "localhost";
+}
+
+uint16_t BoundPort(const config::ServerConfig& config, const std::string& name, const std::vector<uint16_t>& ports) {
+  for (size_t i = 0; i < config.listeners.bound.size() && i < ports.size(); ++i) {
+    if (config.listeners.bound[i].name == name) return ports[i];
+  }
+  return 0;
+}
+
+metadata::Endpoint EndpointOf(const config::ServerConfig& config, const config::Listener& listener,
+                              const std::vector<uint16_t>& ports) {
+  metadata::Endpoint endpoint;
+  endpoint.name = listener.name;
+  endpoint.host = listener.address.host.empty() ? OwnName() : listener.address.host;
+  endpoint.port = listener.address.port != 0 ? listener.address.port : BoundPort(config, listener.name, ports);
+  endpoint.security_protocol = static_cast<int16_t>(listener.protocol);
+  return endpoint;
+}
+
+}  // namespace
+
+std::vector<metadata::Endpoint> Endpoints(const config::ServerConfig& config, const std::vector<uint16_t>& ports) {
+  std::vector<metadata::Endpoint> endpoints;
+  for (const config::Listener& listener : config.listeners.advertised) {
+    endpoints.push_back(EndpointOf(config, listener, ports));
+  }
+  for (const config::Listener& listener : config.listeners.bound) {
+    bool advertised = config.listeners.FindAdvertised(listener.name) != nullptr;
+    if (listener.is_controller && !advertised) endpoints.push_back(EndpointOf(config, listener, ports));
+  }
+  return endpoints;
+}
+
+std::string DescribeListeners(const config::ServerConfig& config, const std::vector<uint16_t>& ports) {
+  std::string line = "listening on";
+  std::vector<metadata::Endpoint> endpoints = Endpoints(config, ports);
+  for (size_t i = 0; i < config.listeners.bound.size(); ++i) {
+    const config::Listener& listener = config.listeners.bound[i];
+    line += (i == 0 ? " " : "; ") + listener.name + "://" + listener.address.host + ":" + std::to_string(ports[i]);
+    for (const metadata::Endpoint& endpoint : endpoints) {
+      if (endpoint.name != listener.name) continue;
+      line += ", advertised as " + endpoint.host + ":" + std::to_string(endpoint.port);
+    }
+  }
+  return line;
+}
+
+}  // namespace kb::server
