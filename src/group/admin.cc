@@ -80,9 +80,8 @@ DescribeGroupsResponse::Group GroupShard::Impl::Describe(const std::string& grou
     listed.group_instance_id = member.group_instance_id;
     listed.client_id = member.client_id;
     listed.client_host = member.client_host;
-    if (!stable) continue;
-    listed.metadata = member.metadata(described.protocol_data);
-    listed.assignment = member.assignment;
+    listed.assignment = member.assignment;  // in a rebalance: that of the generation before
+    if (stable) listed.metadata = member.metadata(described.protocol_data);
   }
   return described;
 }

@@ -1,5 +1,7 @@
 #include "group/convert.h"
 
+#include <unordered_set>
+
 #include "base/check.h"
 
 namespace kb::group {
@@ -159,7 +161,12 @@ DescribeGroupsRequest FromMessage(const message::DescribeGroupsRequest& message,
 }
 
 DeleteGroupsRequest FromMessage(const message::DeleteGroupsRequest& message, int16_t) {
-  return {Owned(message.groups_names)};
+  std::vector<std::string> names;
+  std::unordered_set<std::string_view> seen;
+  for (std::string_view name : message.groups_names) {
+    if (seen.insert(name).second) names.emplace_back(name);
+  }
+  return {std::move(names)};
 }
 
 // ── Responses ──────────────────────────────────────────────────────────────────────────────────────────────────────

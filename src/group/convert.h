@@ -44,6 +44,7 @@ std::vector<OffsetFetchRequest> FromMessage(const message::OffsetFetchRequest& m
 OffsetDeleteRequest FromMessage(const message::OffsetDeleteRequest& message, int16_t version);
 ListGroupsRequest FromMessage(const message::ListGroupsRequest& message, int16_t version);
 DescribeGroupsRequest FromMessage(const message::DescribeGroupsRequest& message, int16_t version);
+// A group named twice is deleted, and answered, once.
 DeleteGroupsRequest FromMessage(const message::DeleteGroupsRequest& message, int16_t version);
 
 message::JoinGroupResponse ToMessage(const JoinGroupResponse& response, int16_t version, Arena& arena);

@@ -217,7 +217,7 @@ void GroupShard::Impl::AddMember(Step& step, Group& group, Ticket ticket, JoinGr
   joining.protocols = std::move(request.protocols);
   joining.is_new = true;
   joining.awaiting_join = ticket;
-  if (group.Is(GroupState::kPreparingRebalance) && group.generation_id == 0) group.new_member_added = true;
+  if (group.Is(GroupState::kPreparingRebalance) && group.initial_rebalance) group.new_member_added = true;
   Member& member = group.Add(std::move(joining), request.protocol_type);
   Arm(member.session, {.kind = TimerTarget::Kind::kSession, .group = &group, .member = &member},
       step.now.monotonic_ms + kNewMemberTimeoutMs);
@@ -378,9 +378,9 @@ void GroupShard::Impl::PrepareRebalance(Step& step, Group& group) {
   Arm(group.join_timer, {.kind = TimerTarget::Kind::kJoin, .group = &group}, step.now.monotonic_ms + wait_ms);
 }
 
-// Generation 0: the initial delay is what decides.
+// Not out of an empty group: there the initial delay decides.
 void GroupShard::Impl::CompleteJoinIfAllJoined(Step& step, Group& group) {
-  bool complete = group.Is(GroupState::kPreparingRebalance) && group.AllMembersJoined() && group.generation_id != 0;
+  bool complete = group.Is(GroupState::kPreparingRebalance) && group.AllMembersJoined() && !group.initial_rebalance;
   if (complete) CompleteJoin(step, group);
 }
 

@@ -7,7 +7,10 @@ namespace kb::group {
 // ── SyncGroup ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 void GroupShard::Impl::Sync(Step& step, Ticket ticket, SyncGroupRequest request) {
+  constexpr int16_t kProtocolVersion = 5;  // KIP-559
   auto refuse = [&](ErrorCode error) { step.Answer(ticket, SyncGroupResponse{.error = error}); };
+  bool lacks_protocol = !request.protocol_type.has_value() || !request.protocol_name.has_value();
+  if (request.version >= kProtocolVersion && lacks_protocol) return refuse(ErrorCode::kInconsistentGroupProtocol);
   if (request.group_id.empty()) return refuse(ErrorCode::kInvalidGroupId);
   Group* group = Find(request.group_id);
   if (group == nullptr || group->type != GroupType::kClassic) return refuse(ErrorCode::kUnknownMemberId);
