@@ -107,7 +107,8 @@ void Controller::ProposeLeaderChange() {
   record::ControlBatchBuilder builder(next_offset_, epoch_, entry.timestamp_ms);
   builder.LeaderChange(node_id(), self, self);
   int64_t records = 1;
-  if (is_fresh_ && quorum_.kraft_version > 0) {  // a dynamic quorum's log says so in its first batch
+  bool is_first = entry.base_offset == Offset(0);
+  if (is_first && quorum_.kraft_version > 0) {  // a dynamic quorum's log says so in its first batch
     builder.KRaftVersion(quorum_.kraft_version);
     builder.Voters(quorum_.voters);
     records += 2;

@@ -56,6 +56,18 @@ Status CheckDistinct(const std::vector<DataDir>& dirs) {
   return {};
 }
 
+// Creates the directory and its missing parents, and makes each name durable before the next.
+Status CreateDurably(io::FileSystem& files, const std::string& path) {
+  Result<bool> exists = files.Exists(path);
+  if (!exists.ok()) return exists.error();
+  if (*exists) return {};
+  size_t slash = path.find_last_of('/');
+  std::string parent = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+  KB_RETURN_IF_ERROR(CreateDurably(files, parent));
+  KB_RETURN_IF_ERROR(files.CreateDirectories(path));
+  return files.SyncDirectory(parent);
+}
+
 Status WriteProperties(io::FileSystem& files, const std::string& dir, const std::string& cluster_id, BrokerId node_id,
                        const Uuid& directory_id) {
   MetaProperties properties{.cluster_id = cluster_id, .node_id = node_id, .directory_id = directory_id};
@@ -106,7 +118,7 @@ Result<DataDirs> InspectDataDirs(io::FileSystem& files, const DataDirsQuery& que
 Status WriteDirectoryIds(io::FileSystem& files, const DataDirs& dirs, BrokerId node_id) {
   for (const DataDir& dir : dirs.dirs) {
     if (!dir.id_must_be_written) continue;
-    KB_RETURN_IF_ERROR(files.CreateDirectories(dir.path));
+    KB_RETURN_IF_ERROR(CreateDurably(files, dir.path));
     KB_RETURN_IF_ERROR(WriteProperties(files, dir.path, dirs.cluster_id, node_id, dir.id));
   }
   return {};
@@ -118,7 +130,7 @@ Status FormatDataDirs(io::FileSystem& files, const FormatOptions& options, Rando
     Result<bool> formatted = files.Exists(PropertiesPath(dir));
     if (!formatted.ok()) return formatted.error();
     if (*formatted) continue;
-    KB_RETURN_IF_ERROR(files.CreateDirectories(dir));
+    KB_RETURN_IF_ERROR(CreateDurably(files, dir));
     KB_RETURN_IF_ERROR(io::WriteFileAtomically(files, dir + "/" + std::string(kBootstrapName), AsText(bootstrap)));
     KB_RETURN_IF_ERROR(WriteProperties(files, dir, options.cluster_id, options.node_id, random.NextUuid()));
   }

@@ -257,6 +257,7 @@ Result<Offset> MetadataLog::LoadSnapshot(LoadedMetadata& loaded, ImageBuilder& b
       if (!replayed.ok()) return Error{replayed.error().kind, path + ": " + replayed.error().message};
     }
     builder.Advance(position);
+    loaded.replayed_records = snapshot->records.size();
     loaded.quorum = snapshot->quorum;
     loaded.last_epoch = file->epoch;
     loaded.end_offset = file->end_offset;
@@ -270,8 +271,8 @@ Result<Offset> MetadataLog::LoadSnapshot(LoadedMetadata& loaded, ImageBuilder& b
 // Replays the segments behind the snapshot.
 class MetadataLog::Replay {
  public:
-  Replay(MetadataLog& log, LoadedMetadata& loaded, ImageBuilder& builder, bool is_sparse)
-      : log_(log), loaded_(loaded), builder_(builder), is_sparse_(is_sparse) {}
+  Replay(MetadataLog& log, LoadedMetadata& loaded, ImageBuilder& builder)
+      : log_(log), loaded_(loaded), builder_(builder), was_led_(!log.contents_.snapshots.empty()) {}
 
   Status Run() {
     const std::vector<Segment>& segments = log_.contents_.segments;
@@ -323,13 +324,14 @@ class MetadataLog::Replay {
   Status CheckOrder(const metadata::Batch& batch) const {
     bool is_first = !log_.log_end_.has_value();
     if (is_first ? batch.base_offset <= log_.snapshot_end_ : batch.base_offset == *log_.log_end_) return {};
-    if (is_sparse_) return {};
+    if (!was_led_ && !batch.is_control) return {};
     return Error{ErrorKind::kCorrupt, "a batch at offset " + ToString(batch.base_offset) + " where " +
                                           ToString(is_first ? log_.snapshot_end_ : *log_.log_end_) + " is due"};
   }
 
   Status Apply(const metadata::Batch& batch) {
     KB_RETURN_IF_ERROR(CheckOrder(batch));
+    was_led_ |= batch.is_control;
     for (const record::RecordView& record : batch.records) {
       metadata::RecordPosition position{record.offset, batch.epoch, batch.max_timestamp_ms};
       if (record.offset < log_.snapshot_end_) continue;
@@ -360,7 +362,9 @@ class MetadataLog::Replay {
   MetadataLog& log_;
   LoadedMetadata& loaded_;
   ImageBuilder& builder_;
-  const bool is_sparse_;  // made by hand: nobody ever led this log, and its offsets need not be without gaps
+  // Every leader begins with a control batch. What stands before the first one was made by hand, and its offsets need not
+  // begin at 0 nor be without gaps.
+  bool was_led_;
 };
 
 Result<LoadedMetadata> MetadataLog::Inspect() {
@@ -378,11 +382,10 @@ Result<LoadedMetadata> MetadataLog::Inspect() {
   Result<Offset> snapshot_end = LoadSnapshot(loaded, builder);
   if (!snapshot_end.ok()) return snapshot_end.error();
   snapshot_end_ = *snapshot_end;
-  bool is_sparse = !state->has_value() && contents_.snapshots.empty();
-  KB_RETURN_IF_ERROR(Replay(*this, loaded, builder, is_sparse).Run());
+  KB_RETURN_IF_ERROR(Replay(*this, loaded, builder).Run());
   if (*state) loaded.last_epoch = std::max(loaded.last_epoch, (*state)->leader_epoch);
   KB_RETURN_IF_ERROR(CheckVoters(*state, loaded.quorum));
-  loaded.is_fresh = loaded.end_offset == Offset(0);
+  loaded.is_fresh = loaded.replayed_records == 0;
   if (loaded.is_fresh) KB_RETURN_IF_ERROR(LoadBootstrap(loaded));
   loaded.open_transaction = builder.in_transaction();
   loaded.image = builder.Publish().image;

@@ -53,13 +53,13 @@ struct LoadedMetadata {
   metadata::ImagePtr image;       // never null; empty for a fresh directory
   Offset end_offset{0};           // the next record gets it
   LeaderEpoch last_epoch{0};      // highest seen in the log, the snapshots and quorum-state; 0: none
-  bool is_fresh = true;           // no log and no snapshot: the bootstrap records are still to be written
+  bool is_fresh = true;           // no record but control records: those of the bootstrap are still to be written
   metadata::RecordList bootstrap; // of bootstrap.checkpoint; what a fresh log begins with. Empty when there is no file
   metadata::QuorumControl quorum; // kraft.version and its voters
   uint64_t bytes_since_snapshot = 0;
   uint64_t torn_bytes = 0;        // at the end, to be cut by Begin()
   bool open_transaction = false;  // the log ends inside one: its records are not in the image, and it is to be aborted
-  size_t replayed_records = 0;
+  size_t replayed_records = 0;    // of the snapshot and of the log
 };
 
 class MetadataLog {

@@ -12,8 +12,8 @@ constexpr std::array<Feature, 7> kFeatures = {{
     {"eligible.leader.replicas.version", 0, 1, 1, true},
     {"group.version", 0, 1, 1, true},
     {kKRaftVersionFeature, 0, 1, 0, true},
-    {"share.version", 0, 1, 1, false},
-    {"streams.version", 0, 1, 1, false},
+    {"share.version", 0, 1, 0, false},
+    {"streams.version", 0, 1, 0, false},
     {"transaction.version", 0, 2, 2, true},
 }};
 
