@@ -32,7 +32,8 @@ std::string Times(const std::string& number, int64_t factor) {
 }
 
 // Broker keys of which the first that is set counts. Asked for one, the others are named with it.
-constexpr std::array<std::string_view, 3> kRetention = {"log.retention.ms", "log.retention.minutes", "log.retention.hours"};
+constexpr std::array<std::string_view, 3> kRetention = {"log.retention.ms", "log.retention.minutes",
+                                                        "log.retention.hours"};
 constexpr std::array<std::string_view, 2> kRoll = {"log.roll.ms", "log.roll.hours"};
 constexpr std::array<std::string_view, 2> kRollJitter = {"log.roll.jitter.ms", "log.roll.jitter.hours"};
 constexpr std::array<std::string_view, 2> kFlush = {"log.flush.interval.ms", "log.flush.scheduler.interval.ms"};

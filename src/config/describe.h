@@ -7,8 +7,9 @@
 //   the default                                                source 5
 //
 // A topic's key falls back to one or more broker keys (Row::synonyms: retention.ms to log.retention.ms, then
-// log.retention.minutes, then log.retention.hours). What Apache Kafka says about the places is reproduced with its gaps: a
-// value that comes from log.retention.hours is listed as a default. Pure functions over immutable values, any thread.
+// log.retention.minutes, then log.retention.hours). What Apache Kafka says about the places is reproduced with its
+// gaps: a value that comes from log.retention.hours is listed as a default. Pure functions over immutable values, any
+// thread.
 #pragma once
 
 #include <optional>

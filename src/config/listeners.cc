@@ -55,9 +55,12 @@ std::string NamesOf(const std::vector<Listener>& listeners) {
 }
 
 bool IsIPv4(std::string_view host) {
-  return std::count(host.begin(), host.end(), '.') == 3 && host.find_first_not_of("0123456789.") == std::string_view::npos;
+  return std::count(host.begin(), host.end(), '.') == 3 &&
+         host.find_first_not_of("0123456789.") == std::string_view::npos;
 }
-bool IsIPv6(std::string_view host) { return host.find(':') != std::string_view::npos; }
+bool IsIPv6(std::string_view host) {
+  return host.find(':') != std::string_view::npos;
+}
 
 // listener.security.protocol.map: NAME:PROTOCOL,…
 Result<ProtocolMap> ReadProtocolMap(const Settings& settings, const std::vector<std::string>& controller_names) {
@@ -71,7 +74,8 @@ Result<ProtocolMap> ReadProtocolMap(const Settings& settings, const std::vector<
     std::string_view protocol = Trimmed(std::string_view(entry).substr(colon + 1));
     std::optional<SecurityProtocol> known = ProtocolNamed(protocol);
     if (!known.has_value()) {
-      return NotAllowed(kProtocolMap, protocol, "one of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL behind the listener's name");
+      return NotAllowed(kProtocolMap, protocol,
+                        "one of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL behind the listener's name");
     }
     protocols[UpperCase(name)] = *known;
   }
@@ -130,7 +134,8 @@ Status CheckPorts(const std::vector<Listener>& listeners) {
   }
   for (const auto& [port, hosts] : hosts_by_port) {
     if (hosts.size() == 1) continue;
-    bool is_pair = hosts.size() == 2 && ((IsIPv4(hosts[0]) && IsIPv6(hosts[1])) || (IsIPv6(hosts[0]) && IsIPv4(hosts[1])));
+    bool is_pair =
+        hosts.size() == 2 && ((IsIPv4(hosts[0]) && IsIPv6(hosts[1])) || (IsIPv6(hosts[0]) && IsIPv4(hosts[1])));
     if (!is_pair) return Broken(kListeners, "two listeners have the port " + std::to_string(port));
   }
   return {};
@@ -158,8 +163,9 @@ Status CheckAdvertised(const std::vector<Listener>& advertised, const std::vecto
       return Broken(kAdvertised, listener.name + " is not among the names in listeners (" + NamesOf(bound) + ")");
     }
     if (listener.address.host == "0.0.0.0") {
-      return Broken(kAdvertised, "clients cannot connect to 0.0.0.0; set it to an address or name of this machine, as " +
-                                     listener.name + "://localhost:" + std::to_string(listener.address.port));
+      return Broken(kAdvertised,
+                    "clients cannot connect to 0.0.0.0; set it to an address or name of this machine, as " +
+                        listener.name + "://localhost:" + std::to_string(listener.address.port));
     }
   }
   if (OfTheBroker(advertised).empty()) {
@@ -180,8 +186,8 @@ Result<std::string> ReadInterBrokerName(const Settings& settings, const Protocol
   }
   std::vector<Listener> of_broker = OfTheBroker(advertised);
   if (Find(of_broker, name) == nullptr) {
-    return Broken(kInterBrokerName, "\"" + name + "\" is not an advertised listener of the broker (" + NamesOf(of_broker) +
-                                        "); name one of these");
+    return Broken(kInterBrokerName, "\"" + name + "\" is not an advertised listener of the broker (" +
+                                        NamesOf(of_broker) + "); name one of these");
   }
   return name;
 }
@@ -214,8 +220,9 @@ Status ReadVoters(const Settings& settings, int32_t node_id, Listeners* listener
     return Broken(kVoters, "node.id " + std::to_string(node_id) + " must be one of the voters of a controller");
   }
   if (voters.size() > 1) {
-    return Error{ErrorKind::kUnsupported, std::string(kVoters) + ": several voters are not supported yet; this broker is "
-                                                                 "its own only controller"};
+    return Error{ErrorKind::kUnsupported, std::string(kVoters) +
+                                              ": several voters are not supported yet; this broker is "
+                                              "its own only controller"};
   }
   return {};
 }
@@ -230,16 +237,21 @@ Status ReadBootstrap(const Settings& settings, Listeners* listeners) {
     return Broken(kBootstrap, "it or controller.quorum.voters must name the controller, as localhost:9093");
   }
   if (listeners->quorum_bootstrap.size() > 1) {
-    return Error{ErrorKind::kUnsupported, std::string(kBootstrap) + ": several controllers are not supported yet; this "
-                                                                    "broker is its own only controller"};
+    return Error{ErrorKind::kUnsupported, std::string(kBootstrap) +
+                                              ": several controllers are not supported yet; this "
+                                              "broker is its own only controller"};
   }
   return {};
 }
 
 }  // namespace
 
-const Listener* Listeners::FindBound(std::string_view name) const { return Find(bound, name); }
-const Listener* Listeners::FindAdvertised(std::string_view name) const { return Find(advertised, name); }
+const Listener* Listeners::FindBound(std::string_view name) const {
+  return Find(bound, name);
+}
+const Listener* Listeners::FindAdvertised(std::string_view name) const {
+  return Find(advertised, name);
+}
 
 std::optional<HostPort> ParseHostPort(std::string_view text) {
   constexpr std::string_view kHostCharacters = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-%._:";

@@ -35,21 +35,21 @@ struct QuorumVoter {
 };
 
 struct Listeners {
-  std::vector<Listener> bound;       // in the order of `listeners`
-  // What clients are told, controller listeners included if they are named. Without advertised.listeners: the bound ones
-  // of the broker. An empty host stands for this machine's own name, which whoever has a resolver fills in; port 0 for the
-  // port that was bound.
+  std::vector<Listener> bound;  // in the order of `listeners`
+  // What clients are told, controller listeners included if they are named. Without advertised.listeners: the bound
+  // ones of the broker. An empty host stands for this machine's own name, which whoever has a resolver fills in; port 0
+  // for the port that was bound.
   std::vector<Listener> advertised;
   std::string inter_broker_name;
-  std::vector<QuorumVoter> quorum_voters;       // of controller.quorum.voters: none, or this node
-  std::vector<HostPort> quorum_bootstrap;       // of controller.quorum.bootstrap.servers
+  std::vector<QuorumVoter> quorum_voters;  // of controller.quorum.voters: none, or this node
+  std::vector<HostPort> quorum_bootstrap;  // of controller.quorum.bootstrap.servers
 
   const Listener* FindBound(std::string_view name) const;
   const Listener* FindAdvertised(std::string_view name) const;
 };
 
-// node_id: this node's. kInvalid: a rule is broken; kUnsupported: allowed in Apache Kafka and not built here (TLS, SASL,
-// several controllers). The message is one line that names the key.
+// node_id: this node's. kInvalid: a rule is broken; kUnsupported: allowed in Apache Kafka and not built here (TLS,
+// SASL, several controllers). The message is one line that names the key.
 Result<Listeners> ReadListeners(const Settings& settings, int32_t node_id);
 
 // "host:port", "[::1]:port"; a scheme in front is ignored, as Apache Kafka does. nullopt when it is neither.

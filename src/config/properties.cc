@@ -5,7 +5,9 @@
 namespace kb::config {
 namespace {
 
-bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\f'; }
+bool IsBlank(char c) {
+  return c == ' ' || c == '\t' || c == '\f';
+}
 
 void AppendUtf8(std::string& to, uint32_t code_point) {
   auto put = [&to](uint32_t byte) { to += static_cast<char>(byte); };
@@ -79,14 +81,18 @@ bool ReadHex4(std::string_view from, uint32_t* unit) {
   if (from.size() < 4) return false;
   *unit = 0;
   for (char c : from.substr(0, 4)) {
-    int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    int digit = c >= '0' && c <= '9'   ? c - '0'
+                : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                       : -1;
     if (digit < 0) return false;
     *unit = *unit << 4 | static_cast<uint32_t>(digit);
   }
   return true;
 }
 
-// \uXXXX at from[at] (behind the u), with the second half of a surrogate pair if one follows. False: not four hex digits.
+// \uXXXX at from[at] (behind the u), with the second half of a surrogate pair if one follows. False: not four hex
+// digits.
 bool ReadUnicode(std::string_view from, size_t* at, std::string& to) {
   uint32_t unit;
   if (!ReadHex4(from.substr(*at), &unit)) return false;
@@ -112,14 +118,23 @@ bool Unescape(std::string_view from, std::string* to) {
       continue;
     }
     switch (char escaped = from[at++]) {
-      case 't': *to += '\t'; break;
-      case 'n': *to += '\n'; break;
-      case 'r': *to += '\r'; break;
-      case 'f': *to += '\f'; break;
+      case 't':
+        *to += '\t';
+        break;
+      case 'n':
+        *to += '\n';
+        break;
+      case 'r':
+        *to += '\r';
+        break;
+      case 'f':
+        *to += '\f';
+        break;
       case 'u':
         if (!ReadUnicode(from, &at, *to)) return false;
         break;
-      default: *to += escaped;
+      default:
+        *to += escaped;
     }
   }
   return true;

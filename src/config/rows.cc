@@ -6,7 +6,8 @@ namespace kb::config {
 
 const Row* FindRow(Scope scope, std::string_view key) {
   std::span<const Row> rows = RowsOf(scope);
-  auto row = std::lower_bound(rows.begin(), rows.end(), key, [](const Row& r, std::string_view k) { return r.key < k; });
+  auto row =
+      std::lower_bound(rows.begin(), rows.end(), key, [](const Row& r, std::string_view k) { return r.key < k; });
   return row != rows.end() && row->key == key ? &*row : nullptr;
 }
 

@@ -1,6 +1,7 @@
-// The table of configuration keys: every key of Apache Kafka 4.3.1 with its type, default and rule, and what it does here.
-// One table, made at build time from the TSV files beside this header; DescribeConfigs, the checks of CreateTopics and
-// AlterConfigs, server.properties and the lists of the documentation all read it. Immutable, any thread.
+// The table of configuration keys: every key of Apache Kafka 4.3.1 with its type, default and rule, and what it does
+// here. One table, made at build time from the TSV files beside this header; DescribeConfigs, the checks of
+// CreateTopics and AlterConfigs, server.properties and the lists of the documentation all read it. Immutable, any
+// thread.
 #pragma once
 
 #include <cstdint>

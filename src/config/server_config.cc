@@ -68,7 +68,8 @@ std::vector<std::string> WarningsFor(const ConfigMap& written) {
     }
   }
   std::vector<std::string> warnings;
-  if (!without_effect.empty()) warnings.push_back(OneLine("Configuration keys that have no effect yet:", without_effect));
+  if (!without_effect.empty())
+    warnings.push_back(OneLine("Configuration keys that have no effect yet:", without_effect));
   if (!unknown.empty()) warnings.push_back(OneLine("Configuration keys that are unknown:", unknown));
   return warnings;
 }
@@ -79,9 +80,10 @@ Status CheckRoles(const Settings& settings) {
   }
   if (!settings.IsSet("process.roles")) return Broken("process.roles", "it is missing; set it to broker,controller");
   if (settings.List("process.roles").size() == 1) {
-    return Error{ErrorKind::kUnsupported, "process.roles: \"" + settings.List("process.roles").front() +
-                                              "\" alone is not supported yet; this broker is its own controller, set it to "
-                                              "broker,controller"};
+    return Error{ErrorKind::kUnsupported,
+                 "process.roles: \"" + settings.List("process.roles").front() +
+                     "\" alone is not supported yet; this broker is its own controller, set it to "
+                     "broker,controller"};
   }
   return {};
 }
@@ -140,7 +142,9 @@ constexpr AtLeast kMore[] = {
     {"group.streams.session.timeout.ms", "group.streams.heartbeat.interval.ms"},
 };
 
-int64_t NumberOf(const Settings& settings, std::string_view key) { return IntegerOf(settings.Find(key).value()); }
+int64_t NumberOf(const Settings& settings, std::string_view key) {
+  return IntegerOf(settings.Find(key).value());
+}
 
 Status CheckOrder(const Settings& settings) {
   auto check = [&](const AtLeast& pair, int64_t distance, std::string_view relation) -> Status {

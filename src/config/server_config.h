@@ -1,6 +1,6 @@
-// ServerConfig: everything the broker is started with, read from server.properties, --override and defaults, and checked:
-// each value by itself, the values against each other as Apache Kafka's combined mode has it, and for keys that this broker
-// must not ignore.
+// ServerConfig: everything the broker is started with, read from server.properties, --override and defaults, and
+// checked: each value by itself, the values against each other as Apache Kafka's combined mode has it, and for keys
+// that this broker must not ignore.
 //
 //   Result<ServerConfig> config = LoadServerConfig({.file = *properties, .overrides = overrides});
 //   if (!config.ok()) → the message is one line for the operator; exit code 78
@@ -23,17 +23,17 @@
 
 namespace kb::config {
 
-// What makes an acks=all record of a sole replica durable: a flush before the answer (kAuto as well, when there is no other
-// in-sync replica), or the page cache.
+// What makes an acks=all record of a sole replica durable: a flush before the answer (kAuto as well, when there is no
+// other in-sync replica), or the page cache.
 enum class AckDurability : uint8_t { kAuto, kDisk, kOs };
 
 struct ServerConfig {
   // Who and where
-  int32_t node_id = -1;                          // node.id, or broker.id where only that is set
-  std::optional<std::string> broker_rack;        // broker.rack
-  Listeners listeners;                           // listeners, advertised.listeners and what belongs to them
-  std::vector<std::string> log_dirs;             // log.dirs, else log.dir; as written, not empty
-  std::string metadata_log_dir;                  // metadata.log.dir, else the first of log_dirs
+  int32_t node_id = -1;                    // node.id, or broker.id where only that is set
+  std::optional<std::string> broker_rack;  // broker.rack
+  Listeners listeners;                     // listeners, advertised.listeners and what belongs to them
+  std::vector<std::string> log_dirs;       // log.dirs, else log.dir; as written, not empty
+  std::string metadata_log_dir;            // metadata.log.dir, else the first of log_dirs
   AckDurability acks_all_durability = AckDurability::kAuto;
 
   // Topics
@@ -59,7 +59,7 @@ struct ServerConfig {
   int32_t socket_listen_backlog_size = 50;
   int32_t max_connections = INT32_MAX;
   int32_t max_connections_per_ip = INT32_MAX;
-  int64_t connections_max_idle_ms = 600'000;      // negative: never
+  int64_t connections_max_idle_ms = 600'000;  // negative: never
   int32_t max_request_partition_size_limit = 2'000;
   int32_t fetch_max_bytes = 57'671'680;
   int32_t max_incremental_fetch_session_cache_slots = 1'000;
@@ -78,7 +78,7 @@ struct ServerConfig {
   int32_t offsets_topic_num_partitions = 50;
   int16_t offsets_topic_replication_factor = 3;
   int32_t offsets_topic_segment_bytes = 104'857'600;
-  int32_t offsets_topic_compression_codec = 0;    // the number of the batch's codec
+  int32_t offsets_topic_compression_codec = 0;  // the number of the batch's codec
 
   // The metadata log
   int64_t metadata_log_max_record_bytes_between_snapshots = 20'971'520;
@@ -109,8 +109,10 @@ struct ConfigInput {
 // kInvalid or kUnsupported; the message is one line that says what to change.
 Result<ServerConfig> LoadServerConfig(const ConfigInput& input);
 
-// What the broker runs with when it is given no file: one node on localhost:9092 whose internal topics have one replica.
-// overrides: of the command line; addresses that follow from others (advertised.listeners, the controller's) follow them.
-ConfigMap EmbeddedDefaults(const std::vector<std::pair<std::string, std::string>>& overrides, std::string_view data_dir);
+// What the broker runs with when it is given no file: one node on localhost:9092 whose internal topics have one
+// replica. overrides: of the command line; addresses that follow from others (advertised.listeners, the controller's)
+// follow them.
+ConfigMap EmbeddedDefaults(const std::vector<std::pair<std::string, std::string>>& overrides,
+                           std::string_view data_dir);
 
 }  // namespace kb::config

@@ -1,6 +1,6 @@
-// Settings: what the broker was started with, by key. Every key of Scope::kBroker has an answer: the file's (or override's)
-// value, else the default. Values were checked before they came here, so typed reads cannot fail; asking for a key that is
-// not in the table, or with the wrong type, is a mistake in this program. Immutable, any thread.
+// Settings: what the broker was started with, by key. Every key of Scope::kBroker has an answer: the file's (or
+// override's) value, else the default. Values were checked before they came here, so typed reads cannot fail; asking
+// for a key that is not in the table, or with the wrong type, is a mistake in this program. Immutable, any thread.
 #pragma once
 
 #include <cstdint>

@@ -77,13 +77,12 @@ void ReadMessages(const Reader& reader, TopicConfig* config) {
   config->message_timestamp_after_max_ms = reader.Long("message.timestamp.after.max.ms");
 }
 
-AckDurability ReadDurability(const ConfigMap& own, const Layers& layers, int64_t flush_messages) {
-  if (own.contains("flush.messages")) {
-    if (flush_messages == 1) return AckDurability::kDisk;
-    if (flush_messages == INT64_MAX) return AckDurability::kOs;
-  }
+AckDurability ReadDurability(const ConfigMap& own, const Layers& layers, const TopicConfig& config) {
+  if (own.contains("flush.messages") && config.flush_messages == INT64_MAX) return AckDurability::kOs;
+  if (config.flush_messages == 1) return AckDurability::kDisk;
   std::string name = BrokerValue(layers, "acks.all.durability").value();
-  if (name == "disk") return AckDurability::kDisk;
+  bool wants_flushes = config.flush_messages < INT64_MAX || config.flush_ms < INT64_MAX;
+  if (name == "disk" || (name == "os" && wants_flushes)) return AckDurability::kDisk;
   return name == "os" ? AckDurability::kOs : AckDurability::kAuto;
 }
 
@@ -113,7 +112,8 @@ constexpr GroupBounds kGroupBounds[] = {
      "group.consumer.max.assignment.interval.ms"},
     {"share.session.timeout.ms", "group.share.min.session.timeout.ms", "group.share.max.session.timeout.ms"},
     {"share.heartbeat.interval.ms", "group.share.min.heartbeat.interval.ms", "group.share.max.heartbeat.interval.ms"},
-    {"share.assignment.interval.ms", "group.share.min.assignment.interval.ms", "group.share.max.assignment.interval.ms"},
+    {"share.assignment.interval.ms", "group.share.min.assignment.interval.ms",
+     "group.share.max.assignment.interval.ms"},
     {"share.record.lock.duration.ms", "group.share.min.record.lock.duration.ms",
      "group.share.max.record.lock.duration.ms"},
     {"share.delivery.count.limit", "group.share.min.delivery.count.limit", "group.share.max.delivery.count.limit"},
@@ -157,7 +157,7 @@ TopicConfig ReadTopicConfig(const ConfigMap& own, const Layers& layers) {
   config.unclean_leader_election_enable = reader.Boolean("unclean.leader.election.enable");
   config.flush_messages = reader.Long("flush.messages");
   config.flush_ms = reader.Long("flush.ms");
-  config.acks_all_durability = ReadDurability(own, layers, config.flush_messages);
+  config.acks_all_durability = ReadDurability(own, layers, config);
   return config;
 }
 

@@ -45,7 +45,10 @@ struct TopicConfig {
   bool unclean_leader_election_enable = false;
   int64_t flush_messages = INT64_MAX;
   int64_t flush_ms = INT64_MAX;
-  // acks.all.durability, unless the topic's own flush.messages says otherwise: 1 means disk, an explicit 2^63-1 means os.
+  // acks.all.durability, unless the topic's own flush.messages says otherwise: 1 means disk, an explicit 2^63-1 means
+  // os. Where a flush is asked for (flush.messages or flush.ms, of topic or broker, below 2^63-1) it is never os: a
+  // partition that is not os flushes as soon as there is something to flush, which is at least as often as any interval
+  // asks.
   AckDurability acks_all_durability = AckDurability::kAuto;
 };
 
@@ -59,8 +62,9 @@ Status CheckTopicConfig(const ConfigMap& own, const Layers& layers);
 Status CheckGroupConfig(const ConfigMap& own, const Layers& layers);
 Status CheckClientMetricsConfig(const ConfigMap& own);
 
-// Whether a broker key may be set to this at run time, for one broker or (cluster_wide) for all. Keys that are not in the
-// table are allowed, as in Apache Kafka. kUnsupported: the key may not be changed, or not in this way; kInvalid: the value.
+// Whether a broker key may be set to this at run time, for one broker or (cluster_wide) for all. Keys that are not in
+// the table are allowed, as in Apache Kafka. kUnsupported: the key may not be changed, or not in this way; kInvalid:
+// the value.
 Status CheckBrokerUpdate(std::string_view key, std::string_view value, bool cluster_wide);
 
 }  // namespace kb::config

@@ -18,7 +18,9 @@ IntegerRange RangeOf(Type type) {
   return {INT64_MIN, INT64_MAX};
 }
 
-bool IsInteger(Type type) { return type == Type::kShort || type == Type::kInt || type == Type::kLong; }
+bool IsInteger(Type type) {
+  return type == Type::kShort || type == Type::kInt || type == Type::kLong;
+}
 
 bool SameWord(std::string_view a, std::string_view b, bool any_case) {
   if (!any_case) return a == b;
@@ -164,7 +166,8 @@ std::optional<std::string> CanonicalText(const Row& row, std::string_view text) 
       break;
     case Rule::kAny:
     case Rule::kRange:
-    case Rule::kThrottledReplicas: break;
+    case Rule::kThrottledReplicas:
+      break;
   }
   if (row.type == Type::kClass && text.empty()) return std::nullopt;
   return std::string(text);
@@ -188,10 +191,12 @@ std::optional<std::string> CanonicalOrNothing(const Row& row, std::string_view t
       if (!value.has_value() || !InRange(row.rule, *value)) return std::nullopt;
       return JavaText(*value);
     }
-    case Type::kList: return CanonicalList(row.rule, text);
+    case Type::kList:
+      return CanonicalList(row.rule, text);
     case Type::kString:
     case Type::kClass:
-    case Type::kPassword: return CanonicalText(row, text);
+    case Type::kPassword:
+      return CanonicalText(row, text);
   }
   KB_CHECK(false);
 }
@@ -231,12 +236,16 @@ std::string AllowedList(const Rule& rule) {
 
 std::string AllowedText(const Row& row) {
   switch (row.rule.kind) {
-    case Rule::kOneOf: return AllowedWords(row.rule);
-    case Rule::kNotEmptyText: return "a text that is not empty";
-    case Rule::kOffsetReset: return "latest, earliest or by_duration:PnDTnHnMn.nS";
+    case Rule::kOneOf:
+      return AllowedWords(row.rule);
+    case Rule::kNotEmptyText:
+      return "a text that is not empty";
+    case Rule::kOffsetReset:
+      return "latest, earliest or by_duration:PnDTnHnMn.nS";
     case Rule::kAny:
     case Rule::kRange:
-    case Rule::kThrottledReplicas: break;
+    case Rule::kThrottledReplicas:
+      break;
   }
   return row.type == Type::kClass ? "the name of a class" : "a text";
 }
@@ -258,15 +267,19 @@ Error NotAllowed(std::string_view key, std::string_view value, std::string_view 
 
 std::string Allowed(const Row& row) {
   switch (row.type) {
-    case Type::kBoolean: return "true or false";
+    case Type::kBoolean:
+      return "true or false";
     case Type::kInt:
     case Type::kShort:
     case Type::kLong:
-    case Type::kDouble: return AllowedNumber(row);
-    case Type::kList: return AllowedList(row.rule);
+    case Type::kDouble:
+      return AllowedNumber(row);
+    case Type::kList:
+      return AllowedList(row.rule);
     case Type::kString:
     case Type::kClass:
-    case Type::kPassword: return AllowedText(row);
+    case Type::kPassword:
+      return AllowedText(row);
   }
   KB_CHECK(false);
 }

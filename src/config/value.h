@@ -1,4 +1,5 @@
-// Values of configuration keys: from the text people write to what it means, and the other way round. Immutable, any thread.
+// Values of configuration keys: from the text people write to what it means, and the other way round. Immutable, any
+// thread.
 #pragma once
 
 #include <cstdint>
@@ -11,9 +12,9 @@
 
 namespace kb::config {
 
-// Checks a text against a row's type and rule and returns it the way DescribeConfigs shows it: trimmed, numbers in their
-// plain form, lists without blanks and repetitions. kInvalid names key, value and what is allowed, in one line; the value
-// of a password is not repeated.
+// Checks a text against a row's type and rule and returns it the way DescribeConfigs shows it: trimmed, numbers in
+// their plain form, lists without blanks and repetitions. kInvalid names key, value and what is allowed, in one line;
+// the value of a password is not repeated.
 Result<std::string> Canonical(const Row& row, std::string_view text);
 
 // What a value of this row may be, as "an integer of at least 1".

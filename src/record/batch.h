@@ -1,5 +1,5 @@
-// Record batch, magic 2: what a Produce request carries, a segment file is made of and a Fetch response returns, byte for
-// byte the same in all three places.
+// Record batch, magic 2: what a Produce request carries, a segment file is made of and a Fetch response returns, byte
+// for byte the same in all three places.
 //
 //   pos size
 //     0   8  base offset              outside the checksum: the leader writes it
@@ -18,8 +18,8 @@
 //    61   …  records, one after the other; compressed as one block when the codec says so
 //
 // A batch is opaque for the broker as far as possible: its checksum was made by the producer and is handed to the
-// consumer, so only four fields are ever rewritten in place (the setters below). Views do not own; none of the types here
-// trusts the bytes further than its constructor checked. Values, any thread.
+// consumer, so only four fields are ever rewritten in place (the setters below). Views do not own; none of the types
+// here trusts the bytes further than its constructor checked. Values, any thread.
 #pragma once
 
 #include <cstddef>

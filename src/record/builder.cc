@@ -55,9 +55,8 @@ void BatchBuilder::AppendAt(Offset offset, int64_t timestamp, std::optional<Byte
                             std::optional<ByteView> value, Headers headers) {
   KB_CHECK(offset >= next_offset_);
   ByteView encoded = headers.encoded();
-  Write(offset, timestamp, key, value, VarintSize(headers.count()) + encoded.size(), [&](uint8_t* to) {
-    return std::copy(encoded.begin(), encoded.end(), WriteVarint(to, headers.count()));
-  });
+  Write(offset, timestamp, key, value, VarintSize(headers.count()) + encoded.size(),
+        [&](uint8_t* to) { return std::copy(encoded.begin(), encoded.end(), WriteVarint(to, headers.count())); });
 }
 
 uint8_t* BatchBuilder::Grow(size_t bytes) {

@@ -5,8 +5,8 @@
 //   builder.Append(now_ms, key, value);
 //   std::vector<uint8_t> bytes = builder.Build();
 //
-// The encoding is byte for byte that of Apache Kafka's Java code (shortest varints, base timestamp of the first record).
-// Bound: the caller's; size_bytes() tells how large the batch is getting, uncompressed. Not thread-safe.
+// The encoding is byte for byte that of Apache Kafka's Java code (shortest varints, base timestamp of the first
+// record). Bound: the caller's; size_bytes() tells how large the batch is getting, uncompressed. Not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -61,8 +61,9 @@ class BatchBuilder {
   // What one more record adds to size_bytes(), at most a few bytes less.
   static size_t MostRecordBytes(std::optional<ByteView> key, std::optional<ByteView> value);
 
-  // The finished batch. last_offset: kept behind the last record's when compaction removed the records there; by default
-  // the last record's. A batch without records (count 0) is legal only with a last_offset. The builder is spent.
+  // The finished batch. last_offset: kept behind the last record's when compaction removed the records there; by
+  // default the last record's. A batch without records (count 0) is legal only with a last_offset. The builder is
+  // spent.
   std::vector<uint8_t> Build(std::optional<Offset> last_offset = std::nullopt);
 
  private:

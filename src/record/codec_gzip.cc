@@ -58,7 +58,8 @@ struct Level {
   uint32_t buffer_bytes;
 };
 
-// Kafka names zlib's nine levels, ISA-L has three. Each third of the scale gets one; the default (-1, zlib's 6) the middle.
+// Kafka names zlib's nine levels, ISA-L has three. Each third of the scale gets one; the default (-1, zlib's 6) the
+// middle.
 Level LevelOf(int kafka_level) {
   if (kafka_level >= 7) return {3, ISAL_DEF_LVL3_DEFAULT};
   if (kafka_level >= 1 && kafka_level <= 3) return {1, ISAL_DEF_LVL1_DEFAULT};
@@ -104,7 +105,9 @@ class GzipCompressor : public Compressor {
 
 }  // namespace
 
-std::unique_ptr<Decoder> MakeGzipDecoder() { return std::make_unique<GzipDecoder>(); }
+std::unique_ptr<Decoder> MakeGzipDecoder() {
+  return std::make_unique<GzipDecoder>();
+}
 
 std::unique_ptr<Compressor> MakeGzipCompressor(int level, std::vector<uint8_t>* to, size_t most_bytes) {
   return std::make_unique<GzipCompressor>(level, to, most_bytes);

@@ -1,5 +1,5 @@
-// lz4 in its frame format (doc/lz4_Frame_format.md of lz4), of which Kafka's clients understand the part with version 01,
-// independent blocks and neither dictionary nor reserved bits.
+// lz4 in its frame format (doc/lz4_Frame_format.md of lz4), of which Kafka's clients understand the part with version
+// 01, independent blocks and neither dictionary nor reserved bits.
 #include <lz4frame.h>
 #include <lz4hc.h>
 
@@ -113,7 +113,9 @@ class Lz4Compressor : public Compressor {
 
 }  // namespace
 
-std::unique_ptr<Decoder> MakeLz4Decoder() { return std::make_unique<Lz4Decoder>(); }
+std::unique_ptr<Decoder> MakeLz4Decoder() {
+  return std::make_unique<Lz4Decoder>();
+}
 
 std::unique_ptr<Compressor> MakeLz4Compressor(int level, std::vector<uint8_t>* to, size_t most_bytes) {
   return std::make_unique<Lz4Compressor>(level, to, most_bytes);

@@ -118,7 +118,9 @@ class SnappyCompressor : public Compressor {
 
 }  // namespace
 
-std::unique_ptr<Decoder> MakeSnappyDecoder() { return std::make_unique<SnappyDecoder>(); }
+std::unique_ptr<Decoder> MakeSnappyDecoder() {
+  return std::make_unique<SnappyDecoder>();
+}
 
 std::unique_ptr<Compressor> MakeSnappyCompressor(std::vector<uint8_t>* to, size_t most_bytes) {
   return std::make_unique<SnappyCompressor>(to, most_bytes);

@@ -1,5 +1,5 @@
-// zstd frames. The window a frame may ask for is zstd's own default limit, 2^27 bytes: what Kafka's clients can write at
-// level 22 and read.
+// zstd frames. The window a frame may ask for is zstd's own default limit, 2^27 bytes: what Kafka's clients can write
+// at level 22 and read.
 #include <zstd.h>
 
 #include "record/codecs.h"
@@ -84,7 +84,9 @@ class ZstdCompressor : public Compressor {
 
 }  // namespace
 
-std::unique_ptr<Decoder> MakeZstdDecoder() { return std::make_unique<ZstdDecoder>(); }
+std::unique_ptr<Decoder> MakeZstdDecoder() {
+  return std::make_unique<ZstdDecoder>();
+}
 
 std::unique_ptr<Compressor> MakeZstdCompressor(int level, std::vector<uint8_t>* to, size_t most_bytes) {
   return std::make_unique<ZstdCompressor>(level, to, most_bytes);

@@ -1,5 +1,5 @@
-// The makers of the codecs, one file each: codec_gzip.cc, codec_snappy.cc, codec_lz4.cc, codec_zstd.cc. For compression.cc
-// alone.
+// The makers of the codecs, one file each: codec_gzip.cc, codec_snappy.cc, codec_lz4.cc, codec_zstd.cc. For
+// compression.cc alone.
 #pragma once
 
 #include <memory>

@@ -22,11 +22,16 @@ class Copier : public Compressor {
 
 std::unique_ptr<Decoder> MakeDecoder(Codec codec) {
   switch (codec) {
-    case Codec::kGzip: return MakeGzipDecoder();
-    case Codec::kSnappy: return MakeSnappyDecoder();
-    case Codec::kLz4: return MakeLz4Decoder();
-    case Codec::kZstd: return MakeZstdDecoder();
-    case Codec::kNone: break;
+    case Codec::kGzip:
+      return MakeGzipDecoder();
+    case Codec::kSnappy:
+      return MakeSnappyDecoder();
+    case Codec::kLz4:
+      return MakeLz4Decoder();
+    case Codec::kZstd:
+      return MakeZstdDecoder();
+    case Codec::kNone:
+      break;
   }
   return nullptr;
 }
@@ -79,11 +84,16 @@ Unpacked Decompressor::Next(ByteView* piece) {
 
 std::unique_ptr<Compressor> Compressor::Create(Codec codec, int level, std::vector<uint8_t>* to, size_t most_bytes) {
   switch (codec) {
-    case Codec::kNone: return std::make_unique<Copier>(to, most_bytes);
-    case Codec::kGzip: return MakeGzipCompressor(level, to, most_bytes);
-    case Codec::kSnappy: return MakeSnappyCompressor(to, most_bytes);
-    case Codec::kLz4: return MakeLz4Compressor(level, to, most_bytes);
-    case Codec::kZstd: return MakeZstdCompressor(level, to, most_bytes);
+    case Codec::kNone:
+      return std::make_unique<Copier>(to, most_bytes);
+    case Codec::kGzip:
+      return MakeGzipCompressor(level, to, most_bytes);
+    case Codec::kSnappy:
+      return MakeSnappyCompressor(to, most_bytes);
+    case Codec::kLz4:
+      return MakeLz4Compressor(level, to, most_bytes);
+    case Codec::kZstd:
+      return MakeZstdCompressor(level, to, most_bytes);
   }
   KB_CHECK(false);
 }

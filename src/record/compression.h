@@ -1,18 +1,20 @@
 // The four codecs of a record batch, reading and writing, piece by piece.
 //
 //   gzip     one or more members (RFC 1952); bytes behind the last member are ignored
-//   snappy   xerial's framing: magic, two int32 versions, then (int32 size, snappy block)…   as Java and most clients send
+//   snappy   xerial's framing: magic, two int32 versions, then (int32 size, snappy block)…   as Java and most clients
+//   send
 //            or one bare snappy block, as librdkafka and franz-go send
 //   lz4      one LZ4 frame of independent blocks; bytes behind it are ignored
 //   zstd     one or more zstd frames and nothing else
 //
-// What is read is what a Java consumer can read: a dependent-block lz4 frame decodes here as well and is refused all the
-// same, because nobody else could read it back from us.
+// What is read is what a Java consumer can read: a dependent-block lz4 frame decodes here as well and is refused all
+// the same, because nobody else could read it back from us.
 //
-// Output comes in pieces so that a batch of some kilobytes that unpacks to gigabytes costs the memory of a piece, and the
-// total is bounded. Bounds: a piece has at most kPieceBytes, except a snappy block, which must be unpacked whole and cannot
-// unpack to more than kMostSnappyRatio times its size. zstd reserves address space for the window that a frame asks for
-// (at most 128 MiB), which becomes memory only as far as output was produced; it is given back at the next Start.
+// Output comes in pieces so that a batch of some kilobytes that unpacks to gigabytes costs the memory of a piece, and
+// the total is bounded. Bounds: a piece has at most kPieceBytes, except a snappy block, which must be unpacked whole
+// and cannot unpack to more than kMostSnappyRatio times its size. zstd reserves address space for the window that a
+// frame asks for (at most 128 MiB), which becomes memory only as far as output was produced; it is given back at the
+// next Start.
 #pragma once
 
 #include <array>
@@ -49,11 +51,15 @@ inline constexpr int kDefaultLz4Level = 9;
 inline constexpr int kDefaultZstdLevel = 3;
 constexpr int DefaultLevel(Codec codec) {
   switch (codec) {
-    case Codec::kGzip: return kDefaultGzipLevel;
-    case Codec::kLz4: return kDefaultLz4Level;
-    case Codec::kZstd: return kDefaultZstdLevel;
+    case Codec::kGzip:
+      return kDefaultGzipLevel;
+    case Codec::kLz4:
+      return kDefaultLz4Level;
+    case Codec::kZstd:
+      return kDefaultZstdLevel;
     case Codec::kNone:
-    case Codec::kSnappy: break;
+    case Codec::kSnappy:
+      break;
   }
   return 0;
 }
@@ -104,8 +110,8 @@ class Compressor {
   static std::unique_ptr<Compressor> Create(Codec codec, int level, std::vector<uint8_t>* to, size_t most_bytes);
   virtual ~Compressor() = default;
 
-  // False when most_bytes are not enough; the compressor is of no use afterwards. Each call has a cost of its own: meant
-  // for pieces, not for single records.
+  // False when most_bytes are not enough; the compressor is of no use afterwards. Each call has a cost of its own:
+  // meant for pieces, not for single records.
   bool Append(ByteView bytes) { return bytes.empty() || (Consume(bytes) && within_limit()); }
   bool Finish() { return Close() && within_limit(); }
 

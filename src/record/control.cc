@@ -8,8 +8,8 @@ namespace {
 constexpr int16_t kVersion = 0;  // of keys and of every value here
 constexpr size_t kKeyBytes = 4;
 
-// Writes fields as Kafka's flexible messages have them. These six values are written here, by hand, because a log and its
-// recovery must not depend on the room of messages.
+// Writes fields as Kafka's flexible messages have them. These six values are written here, by hand, because a log and
+// its recovery must not depend on the room of messages.
 class Value {
  public:
   Value() { Int16(kVersion); }
@@ -89,7 +89,9 @@ void ControlBatchBuilder::SnapshotHeader(int64_t last_contained_timestamp) {
   Append(ControlType::kSnapshotHeader, Value().Int64(last_contained_timestamp).NoTags().bytes());
 }
 
-void ControlBatchBuilder::SnapshotFooter() { Append(ControlType::kSnapshotFooter, Value().NoTags().bytes()); }
+void ControlBatchBuilder::SnapshotFooter() {
+  Append(ControlType::kSnapshotFooter, Value().NoTags().bytes());
+}
 
 void ControlBatchBuilder::KRaftVersion(int16_t version) {
   Append(ControlType::kKRaftVersion, Value().Int16(version).NoTags().bytes());

@@ -2,7 +2,8 @@
 //
 //   key := version: int16 = 0, type: int16          value := by type, with its own version in front
 //
-// They stand in batches with the control bit, alone or (the first batch of an epoch of the metadata log) a few together:
+// They stand in batches with the control bit, alone or (the first batch of an epoch of the metadata log) a few
+// together:
 //
 //   ControlBatchBuilder builder(Offset(0), LeaderEpoch(1), now_ms);
 //   builder.LeaderChange(leader, voters, granting);
@@ -30,8 +31,8 @@ enum class ControlType : int16_t {
   kVoters = 6,
 };
 
-// The type that the key of a record of a control batch names; nullopt when the key is not one. The number may be one that
-// a newer broker knows.
+// The type that the key of a record of a control batch names; nullopt when the key is not one. The number may be one
+// that a newer broker knows.
 std::optional<ControlType> ControlTypeOf(const RecordView& record);
 
 // The value of a transaction marker.
@@ -76,7 +77,8 @@ class ControlBatchBuilder {
   BatchBuilder builder_;
 };
 
-// A transaction's end, one batch of one record, as the coordinator has it written to every partition of the transaction.
+// A transaction's end, one batch of one record, as the coordinator has it written to every partition of the
+// transaction.
 struct MarkerOptions {
   Offset base_offset{0};
   LeaderEpoch leader_epoch = kNoLeaderEpoch;

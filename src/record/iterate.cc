@@ -76,12 +76,12 @@ bool Headers::Next(Header* header) {
 
 bool ParseRecordBody(ByteView body, RecordView* record) {
   FieldReader fields(body);
-  return fields.Byte() &&                            //
-         fields.Varlong(&record->timestamp) &&       //
-         fields.Varint(&record->offset_delta) &&     //
-         fields.NullableBytes(&record->key) &&       //
-         fields.NullableBytes(&record->value) &&     //
-         ReadHeaders(fields, &record->headers) &&    //
+  return fields.Byte() &&                          //
+         fields.Varlong(&record->timestamp) &&     //
+         fields.Varint(&record->offset_delta) &&   //
+         fields.NullableBytes(&record->key) &&     //
+         fields.NullableBytes(&record->value) &&   //
+         ReadHeaders(fields, &record->headers) &&  //
          fields.rest().empty();
 }
 
@@ -104,9 +104,15 @@ RecordIterator::Answer RecordIterator::Pull() {
     case Unpacked::kPiece:
       if (tee_ != nullptr && tee_is_whole_) tee_is_whole_ = tee_->Append(piece_);
       return kRecord;
-    case Unpacked::kEnd: piece_ = {}; return kEnd;
-    case Unpacked::kBroken: piece_ = {}; return kUndecodable;
-    case Unpacked::kTooLarge: piece_ = {}; return kTooLarge;
+    case Unpacked::kEnd:
+      piece_ = {};
+      return kEnd;
+    case Unpacked::kBroken:
+      piece_ = {};
+      return kUndecodable;
+    case Unpacked::kTooLarge:
+      piece_ = {};
+      return kTooLarge;
   }
   KB_CHECK(false);
 }

@@ -1,16 +1,17 @@
 // The records inside a batch, one after the other, unpacked on the way when they are compressed.
 //
 //   record := length: varint (of what follows it), attributes: int8 (nothing yet), timestamp delta: varlong,
-//             offset delta: varint, key length: varint (negative: null), key, value length: varint (negative: null), value,
-//             header count: varint, headers: (key length: varint, key, value length: varint (negative: null), value)*
+//             offset delta: varint, key length: varint (negative: null), key, value length: varint (negative: null),
+//             value, header count: varint, headers: (key length: varint, key, value length: varint (negative: null),
+//             value)*
 //
 //   RecordIterator records(batch, decompressor);
 //   RecordView record;
 //   while (records.Next(&record) == RecordIterator::kRecord) …
 //
-// Every length is checked against what is there, and each record must fill its own length exactly. Memory: a record that
-// lies across two pieces of unpacked bytes is put together in the decompressor's carry, which grows as bytes come out and
-// never to a length that a record claims. Reactor-affine (it borrows the decompressor).
+// Every length is checked against what is there, and each record must fill its own length exactly. Memory: a record
+// that lies across two pieces of unpacked bytes is put together in the decompressor's carry, which grows as bytes come
+// out and never to a length that a record claims. Reactor-affine (it borrows the decompressor).
 #pragma once
 
 #include <cstdint>

@@ -99,7 +99,8 @@ class Validation {
     if (batch.record_count() <= 0) return Invalid("The batch has no records.");
     if (offsets != batch.record_count()) return Invalid("The last offset delta does not match the record count.");
     if (batch.is_control()) return Invalid("Clients may not write control records.");
-    if (batch.has_producer() && batch.base_sequence() < 0) return Invalid("The batch has a producer id and no sequence.");
+    if (batch.has_producer() && batch.base_sequence() < 0)
+      return Invalid("The batch has a producer id and no sequence.");
     return BatchError::kNone;
   }
 
@@ -108,11 +109,11 @@ class Validation {
   BatchError CheckRecords() {
     BatchView batch{ByteView(bytes_)};
     repacks_ = target_codec(batch) != batch.codec();
-    // Records that were compressed, or will be, must count their offsets up one by one; in others nobody reads the deltas.
+    // Records that were compressed, or will be, must count their offsets up one by one; in others nobody reads the
+    // deltas.
     bool offsets_must_count = repacks_ || batch.codec() != Codec::kNone;
-    size_t most_record_bytes = repacks_ || options_.compacted
-                                   ? static_cast<size_t>(options_.max_message_bytes)
-                                   : static_cast<size_t>(INT32_MAX);
+    size_t most_record_bytes = repacks_ || options_.compacted ? static_cast<size_t>(options_.max_message_bytes)
+                                                              : static_cast<size_t>(INT32_MAX);
     std::unique_ptr<Compressor> packer = repacks_ ? StartRepacking(batch) : nullptr;
 
     RecordIterator records(batch, decompressor_, {.tee = packer.get(), .most_bytes = UnpackLimit(bytes_.size())});
@@ -164,7 +165,8 @@ class Validation {
 
   BatchError ExplainBadRecords() {
     if (bad_timestamp_) {
-      return Fail(BatchError::kInvalidTimestamp, "The timestamps of one or more records are not allowed on this topic.");
+      return Fail(BatchError::kInvalidTimestamp,
+                  "The timestamps of one or more records are not allowed on this topic.");
     }
     return Invalid("One or more records have no key, and the topic is compacted.");
   }
@@ -182,7 +184,8 @@ class Validation {
       case RecordIterator::kTooLarge:
         return Fail(BatchError::kMessageTooLarge, "The batch unpacks to more than the broker allows.");
       case RecordIterator::kRecord:
-      case RecordIterator::kEnd: break;
+      case RecordIterator::kEnd:
+        break;
     }
     KB_CHECK(false);
   }
@@ -229,10 +232,13 @@ class Validation {
 
 std::string_view ToString(RecordFault fault) {
   switch (fault) {
-    case RecordFault::kNoKey: return "The topic is compacted, and the record has no key.";
+    case RecordFault::kNoKey:
+      return "The topic is compacted, and the record has no key.";
     case RecordFault::kTimestampOutOfRange:
-      return "The timestamp is outside of what message.timestamp.before.max.ms and message.timestamp.after.max.ms allow.";
-    case RecordFault::kLogAppendTimeFromClient: return "A producer may not set the timestamp type LogAppendTime.";
+      return "The timestamp is outside of what message.timestamp.before.max.ms and message.timestamp.after.max.ms "
+             "allow.";
+    case RecordFault::kLogAppendTimeFromClient:
+      return "A producer may not set the timestamp type LogAppendTime.";
   }
   KB_CHECK(false);
 }
@@ -241,10 +247,14 @@ FoundBatch FindBatch(std::optional<MutableByteView> records, int16_t produce_ver
   if (!records.has_value()) return Refuse(BatchError::kInvalidRecord, "The request has no records for this partition.");
   Front front = LookAtFront(*records);
   switch (front.kind) {
-    case Front::kNothing: return Refuse(BatchError::kInvalidRecord, "The request has no whole batch for this partition.");
-    case Front::kDamaged: return Refuse(BatchError::kCorruptMessage, "The length or magic of the batch is impossible.");
-    case Front::kAbsurdLength: return Refuse(BatchError::kUnknownServerError, "The length of the batch is impossible.");
-    case Front::kBatch: break;
+    case Front::kNothing:
+      return Refuse(BatchError::kInvalidRecord, "The request has no whole batch for this partition.");
+    case Front::kDamaged:
+      return Refuse(BatchError::kCorruptMessage, "The length or magic of the batch is impossible.");
+    case Front::kAbsurdLength:
+      return Refuse(BatchError::kUnknownServerError, "The length of the batch is impossible.");
+    case Front::kBatch:
+      break;
   }
   MutableByteView batch = records->first(front.size_bytes);
   if (batch[kMagicAt] != kMagic) {
@@ -253,10 +263,14 @@ FoundBatch FindBatch(std::optional<MutableByteView> records, int16_t produce_ver
   FoundBatch found = CheckCodec(batch, produce_version);
   if (found.error != BatchError::kNone) return found;
   switch (LookAtFront(records->subspan(batch.size())).kind) {
-    case Front::kNothing: return found;
-    case Front::kBatch: return Refuse(BatchError::kInvalidRecord, "There must be exactly one batch for a partition.");
-    case Front::kDamaged: return Refuse(BatchError::kCorruptMessage, "What follows the batch is neither cut nor whole.");
-    case Front::kAbsurdLength: return Refuse(BatchError::kUnknownServerError, "What follows the batch is impossible.");
+    case Front::kNothing:
+      return found;
+    case Front::kBatch:
+      return Refuse(BatchError::kInvalidRecord, "There must be exactly one batch for a partition.");
+    case Front::kDamaged:
+      return Refuse(BatchError::kCorruptMessage, "What follows the batch is neither cut nor whole.");
+    case Front::kAbsurdLength:
+      return Refuse(BatchError::kUnknownServerError, "What follows the batch is impossible.");
   }
   KB_CHECK(false);
 }

@@ -2,16 +2,17 @@
 //
 //   FindBatch        before the broker looks at acks or leadership: exactly one batch, of magic 2, in a codec that this
 //                    version of the request may carry                             (ProduceRequest.validateRecords)
-//   ValidateBatch    on the leader: base offset, size, checksum, header, every record; afterwards the batch is as it goes
+//   ValidateBatch    on the leader: base offset, size, checksum, header, every record; afterwards the batch is as it
+//   goes
 //                    to disk, base offset and leader epoch apart                  (UnifiedLog, LogValidator)
 //
 // Where we differ from Apache Kafka on purpose: absent records are INVALID_RECORD (it never answers); a record whose
-// length does not fit inside a compressed batch is INVALID_RECORD (it stores a batch that no consumer can read); a batch
-// that unpacks beyond UnpackLimit, or a record above max.message.bytes where the broker must hold single records (it
-// compacts the topic or packs the batch anew), is MESSAGE_TOO_LARGE.
+// length does not fit inside a compressed batch is INVALID_RECORD (it stores a batch that no consumer can read); a
+// batch that unpacks beyond UnpackLimit, or a record above max.message.bytes where the broker must hold single records
+// (it compacts the topic or packs the batch anew), is MESSAGE_TOO_LARGE.
 //
-// Memory: one piece of unpacked bytes (compression.h), a record that crosses pieces, and, only where the batch is packed
-// anew, at most max.message.bytes. Time: one pass. No state; the Decompressor makes it reactor-affine.
+// Memory: one piece of unpacked bytes (compression.h), a record that crosses pieces, and, only where the batch is
+// packed anew, at most max.message.bytes. Time: one pass. No state; the Decompressor makes it reactor-affine.
 #pragma once
 
 #include <cstdint>
@@ -60,8 +61,8 @@ struct FoundBatch {
 // are left out, as a fetched partial batch would be.
 FoundBatch FindBatch(std::optional<MutableByteView> records, int16_t produce_version);
 
-// Whether the first batch in records claims to be part of a transaction: without a transactional id in the request that is
-// refused before anything else is looked at.
+// Whether the first batch in records claims to be part of a transaction: without a transactional id in the request that
+// is refused before anything else is looked at.
 bool IsTransactional(ByteView records);
 
 struct ValidateOptions {

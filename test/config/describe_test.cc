@@ -58,19 +58,29 @@ class DescribeTest : public testing::Test {
 
 std::string SourceName(Source source) {
   switch (source) {
-    case Source::kUnknown: return "UNKNOWN";
-    case Source::kTopic: return "DYNAMIC_TOPIC_CONFIG";
-    case Source::kDynamicBroker: return "DYNAMIC_BROKER_CONFIG";
-    case Source::kDynamicDefault: return "DYNAMIC_DEFAULT_BROKER_CONFIG";
-    case Source::kStaticBroker: return "STATIC_BROKER_CONFIG";
-    case Source::kDefault: return "DEFAULT_CONFIG";
-    case Source::kClientMetrics: return "DYNAMIC_CLIENT_METRICS_CONFIG";
-    case Source::kGroup: return "DYNAMIC_GROUP_CONFIG";
+    case Source::kUnknown:
+      return "UNKNOWN";
+    case Source::kTopic:
+      return "DYNAMIC_TOPIC_CONFIG";
+    case Source::kDynamicBroker:
+      return "DYNAMIC_BROKER_CONFIG";
+    case Source::kDynamicDefault:
+      return "DYNAMIC_DEFAULT_BROKER_CONFIG";
+    case Source::kStaticBroker:
+      return "STATIC_BROKER_CONFIG";
+    case Source::kDefault:
+      return "DEFAULT_CONFIG";
+    case Source::kClientMetrics:
+      return "DYNAMIC_CLIENT_METRICS_CONFIG";
+    case Source::kGroup:
+      return "DYNAMIC_GROUP_CONFIG";
   }
   return "?";
 }
 
-json ToJson(const std::optional<std::string>& text) { return text.has_value() ? json(*text) : json(nullptr); }
+json ToJson(const std::optional<std::string>& text) {
+  return text.has_value() ? json(*text) : json(nullptr);
+}
 
 void ExpectEqual(const json& expected, const Described& described, bool compare_value) {
   if (compare_value) {
@@ -87,10 +97,14 @@ void ExpectEqual(const json& expected, const Described& described, bool compare_
 }
 
 TEST_F(DescribeTest, SaysWhatApacheKafkaSays) {
-  const ConfigMap t2 = {{"retention.ms", "1000"}, {"cleanup.policy", "compact"}, {"max.message.bytes", "555555"},
-                        {"segment.ms", "99999"},  {"flush.messages", "1"}};
+  const ConfigMap t2 = {{"retention.ms", "1000"},
+                        {"cleanup.policy", "compact"},
+                        {"max.message.bytes", "555555"},
+                        {"segment.ms", "99999"},
+                        {"flush.messages", "1"}};
   // After any dynamic change Apache Kafka forgets static keys that have a sibling set dynamically. We do not.
-  const std::set<std::string> forgotten = {"log.retention.minutes", "log.retention.hours", "log.flush.scheduler.interval.ms"};
+  const std::set<std::string> forgotten = {"log.retention.minutes", "log.retention.hours",
+                                           "log.flush.scheduler.interval.ms"};
   std::map<std::string, std::map<std::string, json>> expected;
   for (const json& line : ReadGoldenLines("describe.jsonl")) {
     std::string resource = line["stage"].get<std::string>() + " " + line["resource"].get<std::string>() + " " +
@@ -143,8 +157,8 @@ TEST_F(DescribeTest, AValueThatIsNotAllowedIsPassedOver) {
 
 TEST_F(DescribeTest, ATopicsOwnValueComesFirst) {
   SetDynamically();
-  TopicConfig config = ReadTopicConfig({{"retention.ms", "-1"}, {"compression.type", "zstd"}, {"compression.zstd.level", "7"}},
-                                       layers());
+  TopicConfig config = ReadTopicConfig(
+      {{"retention.ms", "-1"}, {"compression.type", "zstd"}, {"compression.zstd.level", "7"}}, layers());
   EXPECT_EQ(config.retention_ms, -1);
   EXPECT_EQ(config.segment_bytes, 4194304);
   EXPECT_EQ(config.segment_ms, 48 * 3600 * 1000);
@@ -169,10 +183,16 @@ TEST_F(DescribeTest, MillisecondsComeBeforeMinutesBeforeHours) {
 TEST_F(DescribeTest, FlushMessagesOfATopicDecidesWhatAcksAllMeans) {
   EXPECT_EQ(ReadTopicConfig({}, layers()).acks_all_durability, AckDurability::kAuto);
   EXPECT_EQ(ReadTopicConfig({{"flush.messages", "1"}}, layers()).acks_all_durability, AckDurability::kDisk);
-  EXPECT_EQ(ReadTopicConfig({{"flush.messages", "9223372036854775807"}}, layers()).acks_all_durability, AckDurability::kOs);
+  EXPECT_EQ(ReadTopicConfig({{"flush.messages", "9223372036854775807"}}, layers()).acks_all_durability,
+            AckDurability::kOs);
   Settings os = Settings::Create({{"acks.all.durability", "os"}}).value();
   EXPECT_EQ(ReadTopicConfig({}, {os, broker_, cluster_}).acks_all_durability, AckDurability::kOs);
-  EXPECT_EQ(ReadTopicConfig({{"flush.messages", "1"}}, {os, broker_, cluster_}).acks_all_durability, AckDurability::kDisk);
+  EXPECT_EQ(ReadTopicConfig({{"flush.ms", "1000"}}, {os, broker_, cluster_}).acks_all_durability, AckDurability::kDisk)
+      << "who asks for flushes gets them";
+  Settings every = Settings::Create({{"log.flush.interval.messages", "1"}}).value();
+  EXPECT_EQ(ReadTopicConfig({}, {every, broker_, cluster_}).acks_all_durability, AckDurability::kDisk);
+  EXPECT_EQ(ReadTopicConfig({{"flush.messages", "1"}}, {os, broker_, cluster_}).acks_all_durability,
+            AckDurability::kDisk);
 }
 
 TEST_F(DescribeTest, WhatAClientMaySetIsChecked) {
@@ -183,7 +203,8 @@ TEST_F(DescribeTest, WhatAClientMaySetIsChecked) {
   EXPECT_EQ(refusal({{"retention.ms", "1000"}, {"internal.segment.bytes", "512"}}), "");
   EXPECT_THAT(refusal({{"retension.ms", "1000"}}), HasSubstr("no such key"));
   EXPECT_THAT(refusal({{"segment.bytes", "512"}}), HasSubstr("1048576"));
-  EXPECT_THAT(refusal({{"min.compaction.lag.ms", "10"}, {"max.compaction.lag.ms", "5"}}), HasSubstr("max.compaction.lag.ms, 5"));
+  EXPECT_THAT(refusal({{"min.compaction.lag.ms", "10"}, {"max.compaction.lag.ms", "5"}}),
+              HasSubstr("max.compaction.lag.ms, 5"));
   EXPECT_THAT(refusal({{"remote.storage.enable", "true"}}), HasSubstr("tiered"));
   EXPECT_EQ(CheckTopicConfig({{"a", "b"}}, layers()).error().kind, ErrorKind::kNotFound);
 

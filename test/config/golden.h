@@ -1,8 +1,8 @@
 // Reads what Apache Kafka 4.3.1 said about configuration (test/golden/config):
 //
-//   defaults.json   every key of a broker, topic, group and client-metrics subscription with value and type (DescribeConfigs)
-//   describe.jsonl  DescribeConfigs with synonyms, with static and dynamic values set at several places
-//   start.jsonl     server.properties and whether a KafkaConfig can be made of it
+//   defaults.json   every key of a broker, topic, group and client-metrics subscription with value and type
+//   (DescribeConfigs) describe.jsonl  DescribeConfigs with synonyms, with static and dynamic values set at several
+//   places start.jsonl     server.properties and whether a KafkaConfig can be made of it
 #pragma once
 
 #include <gtest/gtest.h>

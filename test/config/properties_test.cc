@@ -30,20 +30,26 @@ TEST(Properties, CommentsAndBlankLinesAreNothing) {
 }
 
 TEST(Properties, ABackslashAtTheEndGoesOnInTheNextLine) {
-  EXPECT_THAT(Parse("a=1,\\\n   2,\\\r\n\t3\nb=x\\\\\nc=y\\"), ElementsAre(Pair("a", "1,2,3"), Pair("b", "x\\"), Pair("c", "y")));
+  EXPECT_THAT(Parse("a=1,\\\n   2,\\\r\n\t3\nb=x\\\\\nc=y\\"),
+              ElementsAre(Pair("a", "1,2,3"), Pair("b", "x\\"), Pair("c", "y")));
 }
 
 TEST(Properties, LinesEndInAnyOfThreeWays) {
-  EXPECT_THAT(Parse("a=1\rb=2\r\nc=3\nd=4"), ElementsAre(Pair("a", "1"), Pair("b", "2"), Pair("c", "3"), Pair("d", "4")));
+  EXPECT_THAT(Parse("a=1\rb=2\r\nc=3\nd=4"),
+              ElementsAre(Pair("a", "1"), Pair("b", "2"), Pair("c", "3"), Pair("d", "4")));
 }
 
 TEST(Properties, EscapesAreResolvedInKeysAndValues) {
   EXPECT_THAT(Parse("a\\=b\\ c=x\\ty\\q\\u0041\\u00e9\\u20ac\\ud83d\\ude00"), ElementsAre(Pair("a=b c", "x\tyqAé€😀")));
 }
 
-TEST(Properties, BlanksBehindAValueBelongToIt) { EXPECT_THAT(Parse("a= b \n"), ElementsAre(Pair("a", "b "))); }
+TEST(Properties, BlanksBehindAValueBelongToIt) {
+  EXPECT_THAT(Parse("a= b \n"), ElementsAre(Pair("a", "b ")));
+}
 
-TEST(Properties, TheLaterDuplicateWins) { EXPECT_THAT(Parse("a=1\na=2\n"), ElementsAre(Pair("a", "2"))); }
+TEST(Properties, TheLaterDuplicateWins) {
+  EXPECT_THAT(Parse("a=1\na=2\n"), ElementsAre(Pair("a", "2")));
+}
 
 TEST(Properties, AMalformedEscapeNamesItsLine) {
   Result<ConfigMap> properties = ParseProperties("a=1\nb=\\u12\n");

@@ -16,8 +16,8 @@ constexpr Scope kScopes[] = {Scope::kBroker, Scope::kTopic, Scope::kGroup, Scope
 
 Type TypeNamed(const std::string& name) {
   static const std::map<std::string, Type> types = {
-      {"BOOL", Type::kBoolean}, {"BOOLEAN", Type::kBoolean}, {"STRING", Type::kString},     {"INT", Type::kInt},
-      {"SHORT", Type::kShort},  {"LONG", Type::kLong},       {"DOUBLE", Type::kDouble},     {"LIST", Type::kList},
+      {"BOOL", Type::kBoolean}, {"BOOLEAN", Type::kBoolean},  {"STRING", Type::kString}, {"INT", Type::kInt},
+      {"SHORT", Type::kShort},  {"LONG", Type::kLong},        {"DOUBLE", Type::kDouble}, {"LIST", Type::kList},
       {"CLASS", Type::kClass},  {"PASSWORD", Type::kPassword}};
   return types.at(name);
 }
@@ -69,7 +69,8 @@ TEST(Rows, EveryTopicGroupAndClientMetricsKeyIsThere) {
       EXPECT_TRUE(found) << key;
     }
   }
-  for (const auto& [name, scope] : {std::pair("group", Scope::kGroup), std::pair("clientMetrics", Scope::kClientMetrics)}) {
+  for (const auto& [name, scope] :
+       {std::pair("group", Scope::kGroup), std::pair("clientMetrics", Scope::kClientMetrics)}) {
     EXPECT_EQ(golden[name].size(), count(scope));
     for (const auto& [key, value] : golden[name].items()) {
       const Row* row = FindRow(scope, key);

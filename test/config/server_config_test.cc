@@ -78,7 +78,8 @@ TEST_F(ServerConfigTest, TheFileOfTheCombinedModeWorksUnchanged) {
   EXPECT_EQ(config->offsets_topic_replication_factor, 1);
   ASSERT_EQ(config->warnings.size(), 1u);
   EXPECT_THAT(config->warnings[0], HasSubstr("num.recovery.threads.per.data.dir"));
-  EXPECT_THAT(config->warnings[0], testing::Not(HasSubstr("num.io.threads"))) << "set to its default: nothing to warn of";
+  EXPECT_THAT(config->warnings[0], testing::Not(HasSubstr("num.io.threads")))
+      << "set to its default: nothing to warn of";
 }
 
 // Where Apache Kafka starts and we do not, or the other way round, and why.
@@ -103,7 +104,8 @@ TEST_F(ServerConfigTest, StartsWhatApacheKafkaStartsAndRefusesWhatItRefuses) {
   for (const json& line : ReadGoldenLines("start.jsonl")) {
     std::string name = line["name"];
     SCOPED_TRACE(line.dump());
-    Result<ServerConfig> config = LoadServerConfig({.file = ParseProperties(line["properties"].get<std::string>()).value()});
+    Result<ServerConfig> config =
+        LoadServerConfig({.file = ParseProperties(line["properties"].get<std::string>()).value()});
     bool accepted = line["accepted"];
     if (kDifferences.contains(name)) accepted = !accepted;
     EXPECT_EQ(config.ok(), accepted) << (config.ok() ? "" : config.error().message);
@@ -117,10 +119,13 @@ TEST_F(ServerConfigTest, ARefusalIsOneLineThatNamesTheKeyAndWhatIsAllowed) {
             "num.partitions: \"none\" is not allowed; it must be an integer of at least 1, at most 2147483647");
   EXPECT_THAT(Refusal({{"node.id", std::nullopt}}), HasSubstr("node.id: it is missing"));
   EXPECT_THAT(Refusal({{"process.roles", "broker"}}), HasSubstr("not supported yet"));
-  EXPECT_THAT(Refusal({{"process.roles", std::nullopt}, {"zookeeper.connect", "localhost:2181"}}), HasSubstr("ZooKeeper"));
-  EXPECT_THAT(Refusal({{"controller.quorum.voters", "1@a:1,2@b:1,3@c:1"}}), HasSubstr("several voters are not supported yet"));
+  EXPECT_THAT(Refusal({{"process.roles", std::nullopt}, {"zookeeper.connect", "localhost:2181"}}),
+              HasSubstr("ZooKeeper"));
+  EXPECT_THAT(Refusal({{"controller.quorum.voters", "1@a:1,2@b:1,3@c:1"}}),
+              HasSubstr("several voters are not supported yet"));
   EXPECT_THAT(Refusal({{"controller.quorum.voters", "7@a:1"}}), HasSubstr("node.id 1 must be one of the voters"));
-  EXPECT_THAT(Refusal({{"listeners", "PLAINTEXT://:9092,CONTROLLER://:9092"}}), HasSubstr("two listeners have the port 9092"));
+  EXPECT_THAT(Refusal({{"listeners", "PLAINTEXT://:9092,CONTROLLER://:9092"}}),
+              HasSubstr("two listeners have the port 9092"));
   EXPECT_THAT(Refusal({{"advertised.listeners", "PLAINTEXT://0.0.0.0:9092"}}), HasSubstr("advertised.listeners"));
 }
 
@@ -151,7 +156,8 @@ TEST_F(ServerConfigTest, ASecurityKeyAtItsDefaultIsNothing) {
     if (row.support != Support::kRefuseWhenSet || !row.default_value.has_value()) continue;
     EXPECT_EQ(Refusal({{std::string(row.key), std::string(*row.default_value)}}), "") << row.key;
   }
-  EXPECT_EQ(Refusal({{"security.inter.broker.protocol", "PLAINTEXT"}, {"inter.broker.listener.name", std::nullopt}}), "");
+  EXPECT_EQ(Refusal({{"security.inter.broker.protocol", "PLAINTEXT"}, {"inter.broker.listener.name", std::nullopt}}),
+            "");
   EXPECT_EQ(Refusal({{"ssl.key.password", ""}}), "");
 }
 
@@ -188,8 +194,8 @@ TEST_F(ServerConfigTest, LogDirsComeBeforeLogDir) {
 }
 
 TEST_F(ServerConfigTest, AListenerMayBeAnAddressOfEitherKind) {
-  Result<ServerConfig> config = Load({{"listeners", "PLAINTEXT://[::1]:9092,CONTROLLER://127.0.0.1:9093"},
-                                      {"advertised.listeners", std::nullopt}});
+  Result<ServerConfig> config = Load(
+      {{"listeners", "PLAINTEXT://[::1]:9092,CONTROLLER://127.0.0.1:9093"}, {"advertised.listeners", std::nullopt}});
   ASSERT_TRUE(config.ok()) << config.error().message;
   EXPECT_EQ(config->listeners.bound[0].address, (HostPort{"::1", 9092}));
   EXPECT_EQ(config->listeners.advertised.size(), 1u) << "only the broker's are told by default";

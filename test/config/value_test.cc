@@ -13,7 +13,9 @@ std::string Read(Scope scope, std::string_view key, std::string_view text) {
   Result<std::string> canonical = Canonical(RowNamed(scope, key), text);
   return canonical.ok() ? *canonical : "refused";
 }
-std::string Broker(std::string_view key, std::string_view text) { return Read(Scope::kBroker, key, text); }
+std::string Broker(std::string_view key, std::string_view text) {
+  return Read(Scope::kBroker, key, text);
+}
 
 TEST(Value, NumbersAreReadAsJavaReadsThem) {
   EXPECT_EQ(Broker("num.partitions", " 7 "), "7");
@@ -63,15 +65,19 @@ TEST(Value, WordsAreTakenLiterallyUnlessTheKeySaysOtherwise) {
 }
 
 TEST(Value, RulesOfTheirOwn) {
-  auto replicas = [](std::string_view text) { return Read(Scope::kTopic, "leader.replication.throttled.replicas", text); };
+  auto replicas = [](std::string_view text) {
+    return Read(Scope::kTopic, "leader.replication.throttled.replicas", text);
+  };
   EXPECT_EQ(replicas("*"), "*");
   EXPECT_EQ(replicas(""), "");
   EXPECT_EQ(replicas("0:1, 1:2"), "0:1,1:2");
   EXPECT_EQ(replicas("0:1,*"), "refused");
   EXPECT_EQ(replicas("0"), "refused");
   auto reset = [](std::string_view text) { return Read(Scope::kGroup, "share.auto.offset.reset", text); };
-  for (const char* text : {"latest", "earliest", "by_duration:PT1H", "by_duration:P1DT2H3M4.5S"}) EXPECT_EQ(reset(text), text);
-  for (const char* text : {"never", "by_duration:", "by_duration:P", "by_duration:PT", "by_duration:1h", "by_duration:PT1D"}) {
+  for (const char* text : {"latest", "earliest", "by_duration:PT1H", "by_duration:P1DT2H3M4.5S"})
+    EXPECT_EQ(reset(text), text);
+  for (const char* text :
+       {"never", "by_duration:", "by_duration:P", "by_duration:PT", "by_duration:1h", "by_duration:PT1D"}) {
     EXPECT_EQ(reset(text), "refused") << text;
   }
 }
@@ -84,7 +90,8 @@ TEST(Value, ARefusalNamesKeyValueAndWhatIsAllowed) {
             "num.partitions: \"zero\" is not allowed; it must be an integer of at least 1, at most 2147483647");
   EXPECT_EQ(message("compression.gzip.level", "0"),
             "compression.gzip.level: \"0\" is not allowed; it must be an integer from 1 to 9, or -1");
-  EXPECT_THAT(message("compression.type", "brotli"), HasSubstr("one of uncompressed, zstd, lz4, snappy, gzip, producer"));
+  EXPECT_THAT(message("compression.type", "brotli"),
+              HasSubstr("one of uncompressed, zstd, lz4, snappy, gzip, producer"));
   EXPECT_THAT(message("log.dirs", ""), HasSubstr("not empty"));
 }
 

@@ -1,7 +1,8 @@
-// Any bytes as the records of a Produce request and as a stored batch: found, validated, repacked, read. What must hold:
-// no crash, no read outside, and a batch that was accepted can be read to its end.
+// Any bytes as the records of a Produce request and as a stored batch: found, validated, repacked, read. What must
+// hold: no crash, no read outside, and a batch that was accepted can be read to its end.
 //
-// libFuzzer's entry point; test/record/fuzz_corpus_test.cc runs the golden batches and damaged copies of them through it.
+// libFuzzer's entry point; test/record/fuzz_corpus_test.cc runs the golden batches and damaged copies of them through
+// it.
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -58,9 +59,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   std::vector<uint8_t> bytes(data + 1, data + size);
   if ((data[0] & 1) != 0) MendChecksum(bytes);
-  ValidateOptions options{.compacted = (data[0] & 2) != 0,
-                          .timestamp_type = (data[0] & 4) != 0 ? TimestampType::kLogAppendTime : TimestampType::kCreateTime,
-                          .now_ms = 1700000000000};
+  ValidateOptions options{
+      .compacted = (data[0] & 2) != 0,
+      .timestamp_type = (data[0] & 4) != 0 ? TimestampType::kLogAppendTime : TimestampType::kCreateTime,
+      .now_ms = 1700000000000};
   if (unsigned codec = data[0] >> 3; codec < kCodecs) options.codec = static_cast<Codec>(codec);
   if (options.codec.has_value()) options.level = DefaultLevel(*options.codec);
 

@@ -18,7 +18,9 @@ Blob Pack(Codec codec, ByteView bytes, int level) {
   EXPECT_TRUE(packer->Finish());
   return packed;
 }
-Blob Pack(Codec codec, ByteView bytes) { return Pack(codec, bytes, DefaultLevel(codec)); }
+Blob Pack(Codec codec, ByteView bytes) {
+  return Pack(codec, bytes, DefaultLevel(codec));
+}
 
 Blob Compressible(size_t size) {
   Blob bytes(size);
@@ -115,7 +117,9 @@ TEST(Snappy, AClaimThatNoBlockCanHoldAllocatesNothing) {
 
 TEST(Snappy, OurFramesAreJavas) {
   Blob packed = Pack(Codec::kSnappy, AsBytes("hello"));
-  EXPECT_EQ(ToHex(ByteView(packed).first(20)), "82534e41505059000000000100000001" "00000007");
+  EXPECT_EQ(ToHex(ByteView(packed).first(20)),
+            "82534e41505059000000000100000001"
+            "00000007");
 }
 
 TEST(Lz4, OurFramesAreJavas) {
@@ -132,7 +136,8 @@ TEST(Lz4, DependentBlocksAreRefusedBecauseJavaCannotReadThem) {
 
 // A frame that announces a content size and is cut, then a good one: the library's own reset would let the second fail.
 TEST(Lz4, ABrokenFrameLeavesNothingBehind) {
-  const uint8_t announces_100_bytes[] = {0x04, 0x22, 0x4d, 0x18, 0x68, 0x40, 100, 0, 0, 0, 0, 0, 0, 0, 0x33, 1, 0, 0, 0x80};
+  const uint8_t announces_100_bytes[] = {0x04, 0x22, 0x4d, 0x18, 0x68, 0x40, 100, 0, 0,   0,
+                                         0,    0,    0,    0,    0x33, 1,    0,   0, 0x80};
   Decompressor decompressor;
   ByteView piece;
   bool header_was_good = false;

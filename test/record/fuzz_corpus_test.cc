@@ -1,4 +1,5 @@
-// The corpus of test/fuzz/batch_fuzz.cc as a plain test: every golden batch, and each of them with single bytes changed.
+// The corpus of test/fuzz/batch_fuzz.cc as a plain test: every golden batch, and each of them with single bytes
+// changed.
 #include <gtest/gtest.h>
 
 #include "record/golden.h"

@@ -1,4 +1,5 @@
-// Reads the golden batches: lines of JSON, gzipped, that Apache Kafka 4.3.1 wrote and decoded (test/golden/vectors/batches).
+// Reads the golden batches: lines of JSON, gzipped, that Apache Kafka 4.3.1 wrote and decoded
+// (test/golden/vectors/batches).
 #pragma once
 
 #include <gtest/gtest.h>

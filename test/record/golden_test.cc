@@ -1,5 +1,5 @@
-// Every batch that Apache Kafka and nine client libraries wrote reads as Apache Kafka read it, and what we build from the
-// same records is, uncompressed, the same bytes.
+// Every batch that Apache Kafka and nine client libraries wrote reads as Apache Kafka read it, and what we build from
+// the same records is, uncompressed, the same bytes.
 #include "record/golden.h"
 
 #include <gtest/gtest.h>

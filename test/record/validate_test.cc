@@ -1,5 +1,5 @@
-// What a Produce request may append. Truth: the answers that Apache Kafka 4.3.1 gave to 467 batches sent to three topics
-// (test/golden/wire/produce.jsonl), apart from the differences that validate.h names.
+// What a Produce request may append. Truth: the answers that Apache Kafka 4.3.1 gave to 467 batches sent to three
+// topics (test/golden/wire/produce.jsonl), apart from the differences that validate.h names.
 #include "record/validate.h"
 
 #include <gtest/gtest.h>
