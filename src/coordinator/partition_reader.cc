@@ -60,7 +60,7 @@ Status PartitionReader::VisitBatches(const std::string& name, ByteView bytes, Of
         end.offset = batch.base_offset();
         end.producer_id = batch.producer_id();
         end.end_of_transaction = true;
-        end.committed = marker->is_commit;
+        end.committed = marker->commit;
         KB_RETURN_IF_ERROR(visit(end));
       }
       continue;

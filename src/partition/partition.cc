@@ -113,7 +113,8 @@ ProduceOutcome Partition::Produce(MutableByteView batch, const ProduceOptions& o
   record::ValidatedBatch validated = record::ValidateBatch(batch, checks, decompressor);
   if (validated.error != record::BatchError::kNone) {
     outcome.error = static_cast<ErrorCode>(validated.error);
-    outcome.error_message = validated.message;
+    // Apache Kafka gives a reason where single records are at fault, and a bare code otherwise.
+    if (!validated.record_errors.empty()) outcome.error_message = validated.message;
     outcome.record_errors = std::move(validated.record_errors);
     outcome.log_start_offset = log_->log_start_offset().value();
     return outcome;

@@ -190,7 +190,7 @@ class Process {
 int Main(int argc, char** argv) {
   Result<CommandLine> line = ParseCommandLine(argc, argv);
   if (!line.ok()) {
-    std::cerr << "kafka-broker: " << line.error().message << "\n" << kUsageText;
+    std::cerr << "kafka-broker: " << line.error().message << "\nkafka-broker --help says what is allowed\n";
     return kUsage;
   }
   if (line->help) {

@@ -31,9 +31,19 @@ Node::Node(const Environment& environment, const config::ServerConfig& config)
 }
 
 Node::~Node() {
-  // Connections hold frames and requests that point into everything else.
-  acceptor_.reset();
-  for (auto& part : parts_) part->connections.reset();
+  // What belongs to a reactor ends on it. Connections first: they hold requests that point into everything else.
+  {
+    reactor::Reactor::Scope scope(environment_.acceptor_reactor);
+    acceptor_.reset();
+  }
+  for (size_t i = 0; i < parts_.size(); ++i) {
+    reactor::Reactor::Scope scope(*environment_.reactors[i]);
+    parts_[i]->connections.reset();
+  }
+  for (size_t i = 0; i < parts_.size(); ++i) {
+    reactor::Reactor::Scope scope(*environment_.reactors[i]);
+    parts_[i].reset();
+  }
 }
 
 size_t Node::partitions() const { return directories_ == nullptr ? 0 : directories_->replicas(); }

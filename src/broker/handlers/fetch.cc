@@ -273,7 +273,7 @@ class FetchWork {
     entry.last_stable_offset = outcome.last_stable_offset.value();
     entry.log_start_offset = outcome.log_start_offset.value();
     bool epoch_moved = outcome.error == ErrorCode::kNotLeaderOrFollower || outcome.error == ErrorCode::kFencedLeaderEpoch;
-    if (epoch_moved) {
+    if (epoch_moved && context_.api_version() >= 12) {
       entry.current_leader.leader_id = outcome.leadership.leader.value();
       entry.current_leader.leader_epoch = outcome.leadership.leader_epoch.value();
     }

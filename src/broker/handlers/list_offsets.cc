@@ -90,7 +90,7 @@ reactor::Task<void> HandleListOffsets(RequestContext& context, const ListOffsets
     entry.error_code = static_cast<int16_t>(found[i].error);
     entry.offset = found[i].offset;
     entry.timestamp = found[i].timestamp_ms;
-    entry.leader_epoch = found[i].leader_epoch;
+    if (context.api_version() >= 4) entry.leader_epoch = found[i].leader_epoch;
   }
 }
 

@@ -4,6 +4,7 @@
 //   by id (v12+), by name               those; unknown ones answered with 3 or 100, or created (auto.create.topics.enable)
 //
 // A topic that is created on the way is answered with 3 now and found by the client's next try, as in Apache Kafka.
+#include "base/utf8.h"
 #include "broker/handlers.h"
 #include "broker/metadata_answers.h"
 #include "metadata/topic_name.h"
@@ -91,7 +92,7 @@ class MetadataAnswer {
   void AddError(ErrorCode error, std::optional<std::string_view> name, const Uuid& id) {
     auto& one = response_.topics.Add(arena_);
     one.error_code = static_cast<int16_t>(error);
-    one.name = name;
+    if (name) one.name = ValidUtf8(*name, arena_);
     if (name) one.is_internal = metadata::IsInternalTopic(*name);
     one.topic_id = id;
   }

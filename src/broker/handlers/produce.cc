@@ -54,7 +54,6 @@ class ProduceWork {
         ErrorCode error = unauthorized ? ErrorCode::kTransactionalIdAuthorizationFailed
                                        : Check(known, partition.index, partition.records, found);
         entry.error_code = static_cast<int16_t>(error);
-        if (!found.message.empty()) entry.error_message = found.message;
         if (error != ErrorCode::kNone) {
           failed_ = true;
           continue;
