@@ -237,6 +237,7 @@ void Connection::DeliverKept() {
     set_.arriving_bytes_ -= kept_lease_.bytes();
     kept_lease_.Clear();
     kept_ = Buffer();
+    kept_offset_ = 0;
   }
 }
 

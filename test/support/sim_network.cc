@@ -30,6 +30,7 @@ struct Link {
   bool reset = false;
   std::function<void()> on_server_change;
   std::string client_unsent;
+  size_t client_sent = 0;  // of client_unsent
   std::string client_received;
   bool client_reads = true;
   bool client_will_end = false;
@@ -109,8 +110,11 @@ void ClientChanged(const LinkPtr& link) {
     link->client_received += std::exchange(link->to_client.arrived, {});
     link->TellServer();  // there is room again
   }
-  size_t sent = SendSome(link, true, link->client_unsent);
-  link->client_unsent.erase(0, sent);
+  link->client_sent += SendSome(link, true, std::string_view(link->client_unsent).substr(link->client_sent));
+  if (link->client_sent == link->client_unsent.size()) {
+    link->client_unsent.clear();
+    link->client_sent = 0;
+  }
   if (link->client_will_end && link->client_unsent.empty()) EndStream(link, true);
 }
 
@@ -293,6 +297,7 @@ void SimClient::Close() {
   ShutdownWrite();
   link_->client_closed = true;
   link_->client_unsent.clear();
+  link_->client_sent = 0;
   sim_internal::EndStream(link_, true);
 }
 
