@@ -105,8 +105,9 @@ Result<Listener> ReadListener(std::string_view key, const std::string& text, con
   listener.is_controller = Contains(controller_names, listener.name);
   if (listener.protocol != SecurityProtocol::kPlaintext) {
     return Error{ErrorKind::kUnsupported, std::string(key) + ": \"" + text +
-                                              "\" needs TLS or SASL, which this broker does not have yet; it does not "
-                                              "start rather than speak plain text there"};
+                                              "\" needs TLS or SASL, as " + std::string(kProtocolMap) +
+                                              " says, which this broker does not have yet; it does not start rather "
+                                              "than speak plain text there"};
   }
   return listener;
 }

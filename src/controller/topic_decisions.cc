@@ -199,7 +199,7 @@ using CreatableTopicResult = message::CreateTopicsResponse::CreatableTopicResult
 
 Refusal CheckName(const MetadataImage& image, std::string_view name) {
   if (image.FindTopic(name) != nullptr) {
-    return {ErrorCode::kTopicAlreadyExists, "topic " + std::string(name) + " exists already"};
+    return {ErrorCode::kTopicAlreadyExists, "topic " + std::string(name) + " already exists"};
   }
   std::string reason = metadata::InvalidTopicNameReason(name);
   if (!reason.empty()) return {ErrorCode::kInvalidTopicException, reason};
