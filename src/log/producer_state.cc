@@ -17,9 +17,6 @@ constexpr size_t kSnapshotChecked = 2 + 4;  // the CRC covers what follows it
 constexpr size_t kSnapshotEntryBytes = 8 + 2 + 4 + 8 + 4 + 8 + 4 + 8;
 static_assert(kSnapshotEntryBytes == 46);
 
-constexpr int16_t kAbortMarker = 0;
-constexpr int16_t kCommitMarker = 1;
-
 bool Follows(int32_t last_sequence, int32_t base_sequence) {
   return int64_t{base_sequence} == int64_t{last_sequence} + 1 || (base_sequence == 0 && last_sequence == INT32_MAX);
 }
@@ -70,10 +67,7 @@ std::optional<TransactionMarker> ParseTransactionMarker(const record::BatchView&
   if (taken == 0 || length < 0 || static_cast<size_t>(length) > body.size() - taken) return std::nullopt;
   record::RecordView record;
   if (!record::ParseRecordBody(body.subspan(taken, static_cast<size_t>(length)), &record)) return std::nullopt;
-  if (!record.key || record.key->size() < 4 || !record.value || record.value->size() < 6) return std::nullopt;
-  int16_t type = LoadBigEndian<int16_t>(record.key->data() + 2);
-  if (type != kAbortMarker && type != kCommitMarker) return std::nullopt;
-  return TransactionMarker{type == kCommitMarker, LoadBigEndian<int32_t>(record.value->data() + 2)};
+  return record::ParseEndTransactionMarker(record);
 }
 
 int32_t BatchMemory::first_sequence() const {
@@ -181,7 +175,7 @@ std::optional<AbortedTransaction> ProducerState::UpdateMarker(const record::Batc
   const Offset first_offset = std::exchange(entry.transaction_first_offset, kNoOffset);
   open_.erase(first_offset);
   ended_[first_offset] = batch.base_offset();
-  if (marker.is_commit) return std::nullopt;
+  if (marker.commit) return std::nullopt;
   return AbortedTransaction{batch.producer_id(), first_offset, batch.base_offset(),
                             StableOffsetAfter(batch.base_offset())};
 }

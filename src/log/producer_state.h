@@ -31,6 +31,7 @@
 #include "base/result.h"
 #include "model/ids.h"
 #include "record/batch.h"
+#include "record/control.h"
 
 namespace kb::log {
 
@@ -45,12 +46,8 @@ struct AbortedTransaction {
   auto operator<=>(const AbortedTransaction&) const = default;
 };
 
-// The content of a transaction marker.
-struct TransactionMarker {
-  bool is_commit = false;
-  int32_t coordinator_epoch = kNoCoordinatorEpoch;
-};
-// What a control batch says, if it is a whole, uncompressed transaction marker.
+// What a control batch says, if it is an uncompressed transaction marker.
+using TransactionMarker = record::EndTransactionMarker;
 std::optional<TransactionMarker> ParseTransactionMarker(const record::BatchView& batch);
 
 enum class ProducerVerdict {

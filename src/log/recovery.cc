@@ -496,7 +496,7 @@ Result<ScanResult> Recovery::Scan(Piece& piece, const io::File& log, ScanStart s
       record::BatchHeader batch = scan.header();
       piece.segment->Account(batch, static_cast<uint32_t>(scan.position()), options_.config);
       if (epochs_are_known_) NoteEpochOf(batch);
-      if (scan.marker() && !scan.marker()->is_commit) ++state.abort_markers;
+      if (scan.marker() && !scan.marker()->commit) ++state.abort_markers;
       result.end = scan.position() + scan.size_bytes();
       result.next_offset = std::max(result.next_offset, batch.next_offset());
       report_.scanned_bytes += scan.size_bytes();
@@ -663,7 +663,7 @@ Result<SegmentState> RebuildIndexes(io::FileSystem& files, const std::string& di
       break;
     }
     segment.Account(scan.header(), static_cast<uint32_t>(scan.position()), config);
-    if (scan.marker() && !scan.marker()->is_commit) ++state.abort_markers;
+    if (scan.marker() && !scan.marker()->commit) ++state.abort_markers;
   }
   segment.AddFinalTimeEntry();
   KB_RETURN_IF_ERROR(
