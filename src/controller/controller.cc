@@ -5,6 +5,7 @@
 
 #include "message/abort_transaction_record.h"
 #include "metadata/batch.h"
+#include "protocol/error_code.h"
 #include "record/control.h"
 
 namespace kb::controller {
@@ -15,6 +16,48 @@ namespace {
 
 // One append is one batch of about this size at most, unless a single atomic decision is larger.
 constexpr size_t kMostBatchBytes = 1 << 20;
+
+template <typename Result>
+void PutNotController(Result& result) {
+  result.error_code = static_cast<int16_t>(ErrorCode::kNotController);
+  result.error_message = "this node is shutting down";
+}
+
+message::CreateTopicsResponse Refuse(const message::CreateTopicsRequest& request, Arena& arena) {
+  message::CreateTopicsResponse response;
+  for (const auto& topic : request.topics) {
+    auto& result = response.topics.Add(arena);
+    result.name = topic.name;
+    PutNotController(result);
+  }
+  return response;
+}
+
+message::DeleteTopicsResponse Refuse(const message::DeleteTopicsRequest& request, Arena& arena) {
+  message::DeleteTopicsResponse response;
+  for (std::string_view name : request.topic_names) {
+    auto& result = response.responses.Add(arena);
+    result.name = name;
+    PutNotController(result);
+  }
+  for (const auto& topic : request.topics) {
+    auto& result = response.responses.Add(arena);
+    result.name = topic.name;
+    result.topic_id = topic.topic_id;
+    PutNotController(result);
+  }
+  return response;
+}
+
+message::CreatePartitionsResponse Refuse(const message::CreatePartitionsRequest& request, Arena& arena) {
+  message::CreatePartitionsResponse response;
+  for (const auto& topic : request.topics) {
+    auto& result = response.results.Add(arena);
+    result.name = topic.name;
+    PutNotController(result);
+  }
+  return response;
+}
 
 }  // namespace
 
@@ -211,6 +254,7 @@ TopicDecisionContext Controller::ContextFor(Arena& arena) { return {working(), r
 
 Decided<message::CreateTopicsResponse> Controller::CreateTopics(const message::CreateTopicsRequest& request,
                                                                 int16_t version, Arena& arena) {
+  if (stopped_) return {Refuse(request, arena)};
   RecordList records;
   message::CreateTopicsResponse response = DecideCreateTopics(ContextFor(arena), request, version, records);
   return {response, Propose(records)};
@@ -218,6 +262,7 @@ Decided<message::CreateTopicsResponse> Controller::CreateTopics(const message::C
 
 Decided<message::DeleteTopicsResponse> Controller::DeleteTopics(const message::DeleteTopicsRequest& request,
                                                                 int16_t version, Arena& arena) {
+  if (stopped_) return {Refuse(request, arena)};
   RecordList records;
   message::DeleteTopicsResponse response = DecideDeleteTopics(ContextFor(arena), request, version, records);
   return {response, Propose(records)};
@@ -225,12 +270,14 @@ Decided<message::DeleteTopicsResponse> Controller::DeleteTopics(const message::D
 
 Decided<message::CreatePartitionsResponse> Controller::CreatePartitions(
     const message::CreatePartitionsRequest& request, int16_t version, Arena& arena) {
+  if (stopped_) return {Refuse(request, arena)};
   RecordList records;
   message::CreatePartitionsResponse response = DecideCreatePartitions(ContextFor(arena), request, version, records);
   return {response, Propose(records)};
 }
 
 Decided<ProducerIdBlock> Controller::AllocateProducerIds(BrokerId broker, BrokerEpoch broker_epoch) {
+  if (stopped_) return {{.error = ErrorCode::kNotController}};
   RecordList records;
   ProducerIdBlock block = DecideProducerIdBlock(working(), broker, broker_epoch, records);
   return {block, Propose(records)};

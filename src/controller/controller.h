@@ -62,10 +62,11 @@ class Controller {
   // registrations of this node, unfenced, and the leadership of every partition that it may lead.
   void Start(LeaderEpoch epoch);
 
-  // Gives leadership up and fences this node, the way Apache Kafka stops. Nothing may be decided afterwards.
+  // Gives leadership up and fences this node, the way Apache Kafka stops. What is asked afterwards is answered with
+  // NOT_CONTROLLER.
   void Stop();
 
-  // --- Requests, after Start and before Stop. Each is decided now.
+  // --- Requests, after Start. Each is decided now.
 
   Decided<message::CreateTopicsResponse> CreateTopics(const message::CreateTopicsRequest& request, int16_t version,
                                                       Arena& arena);
@@ -75,7 +76,8 @@ class Controller {
                                                               int16_t version, Arena& arena);
   Decided<ProducerIdBlock> AllocateProducerIds(BrokerId broker, BrokerEpoch broker_epoch);
 
-  // Any records that a decision elsewhere has made (configurations, quotas, ACLs). Returns what to wait for.
+  // Any records that a decision elsewhere has made (configurations, quotas, ACLs). Returns what to wait for. Not after
+  // Stop.
   Offset Write(const metadata::RecordList& records);
 
   // --- The way to the disk.
@@ -112,6 +114,7 @@ class Controller {
   BrokerId node_id() const { return options_.node.node_id; }
   const std::string& cluster_id() const { return options_.cluster_id; }
   LeaderEpoch epoch() const { return epoch_; }
+  bool stopped() const { return stopped_; }
   BrokerEpoch broker_epoch() const { return broker_epoch_; }
 
  private:

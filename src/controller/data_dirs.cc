@@ -45,9 +45,15 @@ Status CheckOwner(const std::string& path, const MetaProperties& properties, con
                path + ": cluster.id=" + properties.cluster_id + ", and this node's cluster is " + cluster_id};
 }
 
-Status CheckDistinct(const std::vector<DataDir>& dirs) {
+std::vector<DataDir> Everything(const DataDirs& dirs) {
+  std::vector<DataDir> all = dirs.dirs;
+  if (dirs.metadata_only) all.push_back(*dirs.metadata_only);
+  return all;
+}
+
+Status CheckDistinct(const DataDirs& dirs) {
   std::map<Uuid, std::string> seen;
-  for (const DataDir& dir : dirs) {
+  for (const DataDir& dir : Everything(dirs)) {
     auto [other, is_new] = seen.emplace(dir.id, dir.path);
     if (is_new) continue;
     return Error{ErrorKind::kCorrupt, PropertiesPath(dir.path) + ": directory.id=" + dir.id.ToString() +
@@ -56,16 +62,22 @@ Status CheckDistinct(const std::vector<DataDir>& dirs) {
   return {};
 }
 
-// Creates the directory and its missing parents, and makes each name durable before the next.
-Status CreateDurably(io::FileSystem& files, const std::string& path) {
-  Result<bool> exists = files.Exists(path);
-  if (!exists.ok()) return exists.error();
-  if (*exists) return {};
+std::string ParentOf(const std::string& path) {
   size_t slash = path.find_last_of('/');
-  std::string parent = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-  KB_RETURN_IF_ERROR(CreateDurably(files, parent));
+  return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+}
+
+// Creates the directory and its missing parents, and makes their names durable, whoever created them a moment ago. A
+// distant ancestor that cannot be synced (it need not be ours to open) was there before.
+Status CreateDurably(io::FileSystem& files, const std::string& path) {
   KB_RETURN_IF_ERROR(files.CreateDirectories(path));
-  return files.SyncDirectory(parent);
+  std::string parent = ParentOf(path);
+  KB_RETURN_IF_ERROR(files.SyncDirectory(parent));
+  while (parent != "/" && parent != ".") {
+    parent = ParentOf(parent);
+    if (!files.SyncDirectory(parent).ok()) break;
+  }
+  return {};
 }
 
 Status WriteProperties(io::FileSystem& files, const std::string& dir, const std::string& cluster_id, BrokerId node_id,
@@ -105,18 +117,23 @@ Result<DataDirs> InspectDataDirs(io::FileSystem& files, const DataDirsQuery& que
       if (!dir.id_must_be_written) dir.id = *(*properties)->directory_id;
     }
     if (dir.id_must_be_written) dir.id = random.NextUuid();
-    result.dirs.push_back(std::move(dir));
+    bool holds_data = std::find(query.dirs.begin(), query.dirs.end(), path) != query.dirs.end();
+    if (holds_data) {
+      result.dirs.push_back(std::move(dir));
+    } else {
+      result.metadata_only = std::move(dir);
+    }
   }
   if (!any_formatted) {
     return Error{ErrorKind::kNotFound, PropertiesPath(query.metadata_dir) + ": there is no such file in any data " +
                                            "directory; they were never formatted for a cluster"};
   }
-  KB_RETURN_IF_ERROR(CheckDistinct(result.dirs));
+  KB_RETURN_IF_ERROR(CheckDistinct(result));
   return result;
 }
 
 Status WriteDirectoryIds(io::FileSystem& files, const DataDirs& dirs, BrokerId node_id) {
-  for (const DataDir& dir : dirs.dirs) {
+  for (const DataDir& dir : Everything(dirs)) {
     if (!dir.id_must_be_written) continue;
     KB_RETURN_IF_ERROR(CreateDurably(files, dir.path));
     KB_RETURN_IF_ERROR(WriteProperties(files, dir.path, dirs.cluster_id, node_id, dir.id));

@@ -27,6 +27,7 @@ struct DataDir {
 struct DataDirs {
   std::string cluster_id;
   std::vector<DataDir> dirs;        // those that can be used, in the order of log.dirs
+  std::optional<DataDir> metadata_only;  // metadata.log.dir, when it is none of log.dirs: no replica goes there
   std::vector<std::string> offline; // those that cannot be read: one line each
 };
 

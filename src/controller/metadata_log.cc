@@ -502,7 +502,7 @@ Status MetadataLog::RemoveOld() {
          now->segments[1].base_offset <= snapshots.front().end_offset) {
     total_bytes -= now->segments.front().size_bytes;
     Offset base = now->segments.front().base_offset;
-    for (std::string_view suffix : {log::kLogSuffix, log::kIndexSuffix, log::kTimeIndexSuffix, log::kTxnIndexSuffix}) {
+    for (std::string_view suffix : {log::kLogSuffix, log::kIndexSuffix, log::kTimeIndexSuffix, log::kSnapshotSuffix}) {
       Status removed = files_.Remove(PathOf(log::OffsetFileName(base, suffix)));
       if (!removed.ok() && removed.error().kind != ErrorKind::kNotFound) return removed;
     }

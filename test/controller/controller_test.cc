@@ -272,6 +272,16 @@ TEST_F(GroupCommitTest, ProducerIdBlocksDoNotOverlapEvenBeforeTheyAreDurable) {
   EXPECT_EQ(controller().AllocateProducerIds(BrokerId(1), epoch).response.first, ProducerId(0));
 }
 
+TEST_F(GroupCommitTest, AStoppedControllerRefusesAndWritesNothing) {
+  controller().Stop();
+  ASSERT_TRUE(Drain(controller(), *node_.log).ok());
+  EXPECT_EQ(Create("late"), kNoOffset);
+  EXPECT_EQ(last_code_, 41);
+  EXPECT_EQ(controller().AllocateProducerIds(BrokerId(1), controller().broker_epoch()).response.error,
+            ErrorCode::kNotController);
+  EXPECT_FALSE(controller().has_pending());
+}
+
 TEST_F(GroupCommitTest, ManyPartitionsGoUpAndDownInBatchesOfABoundedSize) {
   ASSERT_EQ(node_.CreateTopic("wide", 9999), 0);
   ASSERT_EQ(node_.CreateTopic("wider", 9999), 0);
@@ -311,12 +321,16 @@ TEST(SnapshotTest, ASnapshotIsDueWhenTheLogHasGrownAndTheNextStartUsesIt) {
 
 // ---- crashes
 
+class ControllerCrashTest : public ::testing::TestWithParam<uint64_t> {};
+
 // Power goes at every single call that changes the disk, from the first start over topics to a clean stop. Afterwards the
 // node starts, and has every topic that it had answered for, and none that it was not asked for.
-TEST(ControllerCrashTest, WhatWasAnsweredSurvivesPowerLossAtEveryStep) {
+TEST_P(ControllerCrashTest, WhatWasAnsweredSurvivesPowerLossAtEveryStep) {
   for (uint64_t at = 1;; ++at) {
-    Node node(at);
+    Node node(GetParam() * 1000 + at);
     std::vector<std::string> answered;
+    node.bytes_between_snapshots = 200;
+    node.log_options.retention_bytes = 0;
     node.Format();
     node.files.CutAt(at, test::PowerLoss::kSomething);
     bool reached_the_end = false;
@@ -325,6 +339,11 @@ TEST(ControllerCrashTest, WhatWasAnsweredSurvivesPowerLossAtEveryStep) {
         node.CreateTopic(name, 2);
         if (!node.last_drain.ok()) break;
         answered.push_back(name);
+        ImagePtr due = node.controller->TakeSnapshotDue();
+        if (due == nullptr) continue;
+        Status written = node.log->WriteSnapshot(*due, node.controller->quorum(), 7);
+        if (written.ok()) written = node.log->RemoveOld();
+        if (!written.ok()) break;
       }
       if (node.last_drain.ok()) {
         node.controller->Stop();
@@ -348,7 +367,9 @@ TEST(ControllerCrashTest, WhatWasAnsweredSurvivesPowerLossAtEveryStep) {
   }
 }
 
-TEST(ControllerCrashTest, AFailedAppendIsSeenByWhoDrains) {
+INSTANTIATE_TEST_SUITE_P(Seeds, ControllerCrashTest, ::testing::Range(uint64_t{0}, uint64_t{8}));
+
+TEST(ControllerFailureTest, AFailedAppendIsSeenByWhoDrains) {
   Node node;
   node.Format();
   node.MustStart();

@@ -89,6 +89,16 @@ TEST_F(DataDirsTest, ANewDirectoryAndOneWithoutAnIdGetOne) {
   EXPECT_EQ(again->dirs[1].id, dirs->dirs[1].id);
 }
 
+TEST_F(DataDirsTest, ADirectoryForTheMetadataLogAloneTakesNoReplicas) {
+  query_.metadata_dir = "/m";
+  ASSERT_TRUE(FormatDataDirs(files_, {query_.dirs, "/m", BrokerId(1), "cluster"}, random_, 5).ok());
+  Result<DataDirs> dirs = Inspect();
+  ASSERT_TRUE(dirs.ok()) << dirs.error().message;
+  EXPECT_EQ(dirs->dirs.size(), 2u);
+  ASSERT_TRUE(dirs->metadata_only.has_value());
+  EXPECT_EQ(dirs->metadata_only->path, "/m");
+}
+
 TEST_F(DataDirsTest, ASecondDirectoryThatCannotBeReadIsOfflineAndTheFirstIsNot) {
   Put("/a", "c", 1, kIdA);
   Put("/b", "c", 1, kIdB);
@@ -107,6 +117,7 @@ TEST_F(DataDirsTest, ACrashWhileFormattingLeavesDirectoriesThatAreFormattedOrNot
     test::SimFileSystem files(at);
     Random random(at);
     FormatOptions options{{"/a", "/b"}, "/a", BrokerId(1), "cluster"};
+    ASSERT_TRUE(files.CreateDirectories("/a").ok());  // by who locked it, and not durably
     files.CutAt(at, test::PowerLoss::kSomething);
     bool done = FormatDataDirs(files, options, random, 5).ok();
     files.Cut(test::PowerLoss::kSomething);
