@@ -41,7 +41,7 @@ struct Opened {
   log::RecoveryReport report;
 };
 
-// On the disk pool. The directory and its partition.metadata are durable before the first byte of data: Apache Kafka takes
+// On the disk pool; nobody else knows the log yet. The directory and its partition.metadata are durable before the first byte of data: Apache Kafka takes
 // a directory without it for a stray.
 Opened OpenLog(io::FileSystem& files, const OpenRequest& request, int64_t now_ms, uint64_t seed) {
   log::RecoveryReport report;
@@ -57,6 +57,14 @@ Opened OpenLog(io::FileSystem& files, const OpenRequest& request, int64_t now_ms
   options.now_ms = now_ms;
   options.jitter_seed = seed;
   Result<std::unique_ptr<log::Log>> log = log::Log::Open(files, std::move(options), &report);
+  // What a killed process left in the page cache becomes durable before anybody is served from it, so that readers find
+  // all of it at once.
+  if (log.ok() && (*log)->needs_flush()) {
+    log::FlushJob flush = (*log)->PrepareFlush();
+    Status flushed = flush.Run();
+    (*log)->FlushCompleted(flush, flushed);
+    if (!flushed.ok()) return {flushed.error(), std::move(report)};
+  }
   return {std::move(log), std::move(report)};
 }
 
