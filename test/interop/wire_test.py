@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Odd and malformed requests get the bytes that Apache Kafka 4.3.1 answered them with (test/golden/wire, recorded from it).
+"""Odd and malformed requests get the bytes that Apache Kafka 4.3.1 answered them with (test/golden/vectors/wire, recorded from it).
 
 Where the broker differs on purpose the case says so: see OURS. The folder of the recordings comes from GOLDEN_DIR where
 that is set.
@@ -227,7 +227,7 @@ class ProduceVectors(harness.BrokerTest):
                                                                 message_timestamp_type="LogAppendTime")}
         cls.batches = {}
         for name in ("valid", "corrupt", "control", "legacy"):
-            with gzip.open(os.path.join(GOLDEN, "batches", name + ".jsonl.gz"), "rt", encoding="utf-8") as text:
+            with gzip.open(os.path.join(GOLDEN, "vectors", "batches", name + ".jsonl.gz"), "rt", encoding="utf-8") as text:
                 for line in text:
                     row = json.loads(line)
                     cls.batches[name, row["name"]] = bytes.fromhex(row["hex"])

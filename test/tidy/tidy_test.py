@@ -165,7 +165,7 @@ class Apis(unittest.TestCase):
     def test_every_row_has_golden_bytes_in_both_directions(self):
         for api in self.rows():
             for kind in ("Request", "Response"):
-                self.assertTrue(os.path.exists(os.path.join(ROOT, "test/golden/api", api + kind + ".jsonl.gz")), api + kind)
+                self.assertTrue(os.path.exists(os.path.join(ROOT, "test/golden/vectors/api", api + kind + ".jsonl.gz")), api + kind)
 
 
 class Prose(unittest.TestCase):

@@ -28,7 +28,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import protocol  # noqa: E402
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", ".."))
-GOLDEN = os.path.join(ROOT, "test", "golden")
+GOLDEN = os.path.join(ROOT, "test", "golden", "vectors")
 SKIPPED = 77
 START_SECONDS = 60
 STOP_SECONDS = 30
