@@ -145,6 +145,9 @@ class SimulatedNetTest : public testing::Test {
     handler_.requests.clear();
     acceptor_.reset();
     set_.reset();
+    reactor_.reset();
+    network_.reset();
+    scheduler_.reset();
   }
 
   reactor::Reactor& home() { return **reactor_; }
