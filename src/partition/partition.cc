@@ -287,7 +287,10 @@ reactor::Task<ReadOutcome> Partition::Read(ReadRequest request) {
   options.offset = request.fetch_offset;
   options.max_bytes = static_cast<uint64_t>(std::max(request.max_bytes, 0));
   options.end_offset = committed_only ? outcome.last_stable_offset : outcome.high_watermark;
-  if (options.offset >= options.end_offset) co_return outcome;
+  if (options.offset >= options.end_offset) {
+    outcome.being_flushed = flushing_ && options.offset < log_->log_end_offset();
+    co_return outcome;
+  }
 
   log::ReadResult read = log_->Read(options);
   std::optional<std::vector<log::AbortedTransaction>> aborted;
@@ -324,11 +327,24 @@ ReadOutcome Partition::Unreadable(ErrorCode error) const {
   return outcome;
 }
 
+// Until everything appended so far is readable, if it is a flush that stands between.
+reactor::Task<void> Partition::WaitForFlush() {
+  if (!flushing_ || high_watermark_ >= log_->log_end_offset()) co_return;
+  reactor::Completion<ErrorCode> done;  // stays: whoever is told is told once, also when the partition retires
+  WhenCommitted(log_->log_end_offset(), [&done](ErrorCode error) { done.Set(error); });
+  auto wait = done.Wait();
+  co_await wait;
+}
+
 reactor::Task<OffsetLookup> Partition::FindOffset(int64_t timestamp, IsolationLevel isolation,
                                                   LeaderEpoch current_leader_epoch) {
   OffsetLookup found;
   found.error = CheckLeader(current_leader_epoch);
   if (found.error != ErrorCode::kNone) co_return found;
+  if (timestamp == kLatest) {
+    auto flushed = WaitForFlush();
+    co_await flushed;
+  }
   bool committed_only = isolation == IsolationLevel::kReadCommitted;
   Offset end = committed_only ? last_stable_offset() : high_watermark_;
   if (timestamp == kLatest || timestamp == kEarliest || timestamp == kEarliestLocal) {

@@ -101,6 +101,7 @@ struct ReadOutcome {
   std::optional<log::EpochEndOffset> diverging;
   std::vector<log::AbortedTransaction> aborted;  // read_committed only
   std::optional<log::Slice> slice;               // absent: nothing to read
+  bool being_flushed = false;                    // records at the offset are here, and readable after the flush under way
   Leadership leadership;
 };
 
@@ -182,6 +183,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
 
   // timestamp: a time in ms, or one of ListOffsets' special values (-1 latest, -2 earliest, -3 max timestamp, -4 earliest
   // local). May wait for the disk.
+  // "Latest" waits for the flush under way, so that who wrote with acks=1 finds what he wrote.
   reactor::Task<OffsetLookup> FindOffset(int64_t timestamp, IsolationLevel isolation, LeaderEpoch current_leader_epoch);
 
   struct EpochEnd {
@@ -218,6 +220,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // Why this replica cannot serve: offline, or it does not lead. current: what the client knows; -1 when it does not say.
   ErrorCode CheckLeader(LeaderEpoch current = kNoLeaderEpoch) const;
   bool ReadersWaitForDisk() const;
+  reactor::Task<void> WaitForFlush();
   bool TooFewInSync() const;
   ProduceOutcome Append(MutableByteView batch, log::AppendOrigin origin, int64_t now_ms);
   ProduceOutcome FailureOf(const log::AppendFailure& failure);

@@ -22,6 +22,8 @@ using message::FetchResponse;
 using partition::ReadOutcome;
 using partition::ReadRequest;
 
+constexpr int64_t kMostFlushNs = 5'000'000'000;  // a disk that takes longer has other troubles than this reader
+
 // One partition of this fetch: what was asked, and what came of it.
 struct Part {
   const FetchPartition* wanted = nullptr;
@@ -100,6 +102,13 @@ class FetchWork {
       anything_to_wait_for = true;
     }
     return !anything_to_wait_for;
+  }
+
+  // Nothing is readable yet, and something will be as soon as the flush under way is done: a matter of the disk, not of
+  // waiting for somebody to write. Who wrote with acks=1 and reads at once finds what he wrote.
+  bool IsBehindAFlush() const {
+    if (total_bytes_ > 0) return false;
+    return std::any_of(parts_.begin(), parts_.end(), [](const Part& part) { return part.outcome.being_flushed; });
   }
 
   // Until something may have changed, or the deadline.
@@ -331,11 +340,16 @@ reactor::Task<void> HandleFetch(RequestContext& context, const FetchRequest& req
   }
   const Clock& clock = context.shard().clock();
   int64_t deadline_ns = clock.MonotonicNs() + int64_t{std::max(request.max_wait_ms, 0)} * kNsPerMs;
+  bool waited_for_flush = false;
   for (;;) {
     auto read = work.Read();
     co_await read;
-    if (work.IsReady() || clock.MonotonicNs() >= deadline_ns || context.shard().stopping()) break;
-    auto wait = work.Wait(deadline_ns);
+    if (context.shard().stopping()) break;
+    bool ends_now = work.IsReady() || clock.MonotonicNs() >= deadline_ns;
+    bool flush_first = ends_now && !waited_for_flush && work.IsBehindAFlush();
+    if (ends_now && !flush_first) break;
+    waited_for_flush = flush_first;
+    auto wait = work.Wait(flush_first ? clock.MonotonicNs() + kMostFlushNs : deadline_ns);
     co_await wait;
   }
   work.Answer(response);
