@@ -35,6 +35,7 @@ class Hostile(harness.BrokerTest):
         cls.broker.create_topic("victim", 2, max_message_bytes="8388608")
 
     def setUp(self):
+        super().setUp()
         self.random = random.Random(SEED)
         self.resident = self.broker.resident_bytes()
 
@@ -156,7 +157,7 @@ class Hostile(harness.BrokerTest):
             served = {r["apiKey"]: (r["minVersion"], r["maxVersion"])
                       for r in connection.call("ApiVersions", 0)["apiKeys"]}
         out = []
-        with gzip.open(os.path.join(GOLDEN, "vectors", "frames.jsonl.gz"), "rt", encoding="utf-8") as text:
+        with gzip.open(os.path.join(GOLDEN, "frames.jsonl.gz"), "rt", encoding="utf-8") as text:
             for line in text:
                 row = json.loads(line)
                 if row["kind"] != "request" or row["key"] not in served:

@@ -23,6 +23,7 @@ import protocol  # noqa: E402
 import sparse  # noqa: E402
 
 ANSWER_SECONDS = 5 if harness.ORACLE else 0.1
+RELEASE = os.path.join(harness.ROOT, "build", "release", "kafka-broker")
 ADDRESS_SPACE_KIB = 6 * 1024 * 1024
 
 
@@ -71,7 +72,9 @@ class CourseBroker(harness.Broker):
     def command(self):
         if harness.ORACLE:
             return super().command()
-        return self.wrapper + [os.path.join(harness.ROOT, "your_program.sh"), self.properties]
+        # The script starts the release build; another build is started as the script would.
+        program = os.path.join(harness.ROOT, "your_program.sh") if harness.BROKER == RELEASE else harness.BROKER
+        return self.wrapper + [program, self.properties]
 
     def close(self):
         super().close()
@@ -82,8 +85,6 @@ class Stages(harness.WithLastWords):
 
     @classmethod
     def setUpClass(cls):
-        if not harness.ORACLE and harness.BROKER != os.path.join(harness.ROOT, "build", "release", "kafka-broker"):
-            raise unittest.SkipTest("your_program.sh starts the release build, and another one is tested here")
         cls.broker = CourseBroker(TOPICS)
         cls.addClassCleanup(cls.broker.close)
         cls.broker.start()
@@ -286,10 +287,6 @@ class Stages(harness.WithLastWords):
 @harness.ours_only
 class OtherDirectories(unittest.TestCase):
     """Variations in what harnesses write."""
-
-    def setUp(self):
-        if harness.BROKER != os.path.join(harness.ROOT, "build", "release", "kafka-broker"):
-            self.skipTest("your_program.sh starts the release build, and another one is tested here")
 
     def check_served(self, broker, name, log):
         with broker.connect() as connection:

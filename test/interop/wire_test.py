@@ -227,7 +227,7 @@ class ProduceVectors(harness.BrokerTest):
                                                                 message_timestamp_type="LogAppendTime")}
         cls.batches = {}
         for name in ("valid", "corrupt", "control", "legacy"):
-            with gzip.open(os.path.join(GOLDEN, "vectors", "batches", name + ".jsonl.gz"), "rt", encoding="utf-8") as text:
+            with gzip.open(os.path.join(GOLDEN, "batches", name + ".jsonl.gz"), "rt", encoding="utf-8") as text:
                 for line in text:
                     row = json.loads(line)
                     cls.batches[name, row["name"]] = bytes.fromhex(row["hex"])

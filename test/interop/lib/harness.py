@@ -36,6 +36,7 @@ STOP_SECONDS = 30
 PORTS = range(10000, 32000)
 
 BROKER = os.environ.get("BROKER", os.path.join(ROOT, "build", "release", "kafka-broker"))
+WRAPPER = os.environ.get("BROKER_WRAPPER", "").split()  # for example a debugger's command line
 ORACLE = BROKER[len("oracle:"):] if BROKER.startswith("oracle:") else None
 
 
@@ -209,7 +210,7 @@ class Broker:
         if self.oracle:
             options = self.jvm or ["-Xmx768m", *QUICK_JVM]
             return self.wrapper + oracle_java(self.oracle, *options) + ["kafka.Kafka", self.properties]
-        return self.wrapper + [BROKER, self.properties] + self.arguments
+        return self.wrapper + WRAPPER + [BROKER, self.properties] + self.arguments
 
     def start(self):
         self.write_properties()
@@ -378,7 +379,7 @@ class WithLastWords(unittest.TestCase):
         before = len(result.failures) + len(result.errors)
         super().run(result)
         if len(result.failures) + len(result.errors) > before and self.broker and self.broker.process:
-            print("---- the broker's last words ----\n" + "\n".join(self.broker.process.lines[-40:]))
+            print("---- the broker's last words ----\n" + "\n".join(self.broker.process.lines[-15:]))
 
 
 class BrokerTest(WithLastWords):
@@ -390,6 +391,11 @@ class BrokerTest(WithLastWords):
     def setUpClass(cls):
         cls.broker = Broker(cls.CONFIG, arguments=cls.ARGUMENTS).start()
         cls.addClassCleanup(cls.broker.close)
+
+    def setUp(self):
+        if not self.broker.process.running():  # it ended in an earlier test, which has failed for it
+            self.broker.process.end()
+            self.broker.start()
 
     def topic(self, partitions=1, **config):
         """A new topic of this test."""

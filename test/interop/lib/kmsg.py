@@ -284,7 +284,7 @@ def dec_field(r, f, v, flex, top):
             raise ValueError("array longer than the buffer: " + f.name)
         return [dec_elem(r, f, v, flex, top) for _ in range(n)]
     raw = r.take(n)
-    return raw.decode() if f.type == "string" else base64.b64encode(raw).decode()
+    return raw.decode(errors="replace") if f.type == "string" else base64.b64encode(raw).decode()
 
 
 def dec_struct(r, top, s, v):
