@@ -9,18 +9,19 @@ namespace {
 
 constexpr size_t kMostVarintBytes = 5;
 
-// Reads fields off the front of a record. After a failure every further read fails.
+// Reads fields off the front of a record. Most numbers in a record take one or two bytes: those are read here, the
+// others by base/varint.h.
 class FieldReader {
  public:
-  explicit FieldReader(ByteView bytes) : rest_(bytes) {}
+  explicit FieldReader(ByteView bytes) : at_(bytes.data()), end_(bytes.data() + bytes.size()) {}
 
   bool Byte() {
-    if (rest_.empty()) return false;
-    rest_ = rest_.subspan(1);
+    if (at_ == end_) return false;
+    ++at_;
     return true;
   }
-  bool Varint(int32_t* value) { return Take(ReadVarint(rest_, value)); }
-  bool Varlong(int64_t* value) { return Take(ReadVarlong(rest_, value)); }
+  bool Varint(int32_t* value) { return Short(value) || Take(ReadVarint(rest(), value)); }
+  bool Varlong(int64_t* value) { return Short(value) || Take(ReadVarlong(rest(), value)); }
   // length, bytes; any negative length means null, as Kafka reads it.
   bool NullableBytes(std::optional<ByteView>* bytes) {
     int32_t length;
@@ -29,19 +30,35 @@ class FieldReader {
       *bytes = std::nullopt;
       return true;
     }
-    if (static_cast<size_t>(length) > rest_.size()) return false;
-    *bytes = rest_.first(static_cast<size_t>(length));
-    rest_ = rest_.subspan(static_cast<size_t>(length));
+    if (length > end_ - at_) return false;
+    *bytes = ByteView(at_, static_cast<size_t>(length));
+    at_ += length;
     return true;
   }
-  ByteView rest() const { return rest_; }
+  ByteView rest() const { return {at_, end_}; }
 
  private:
+  template <typename T>
+  bool Short(T* value) {
+    if (end_ - at_ < 2) return false;
+    int32_t raw = at_[0];
+    if (raw < 0x80) {
+      at_ += 1;
+    } else if (at_[1] < 0x80) {
+      raw = (raw & 0x7f) | at_[1] << 7;
+      at_ += 2;
+    } else {
+      return false;
+    }
+    *value = (raw >> 1) ^ -(raw & 1);
+    return true;
+  }
   bool Take(size_t taken) {
-    rest_ = rest_.subspan(taken);
+    at_ += taken;
     return taken != 0;
   }
-  ByteView rest_;
+  const uint8_t* at_;
+  const uint8_t* end_;
 };
 
 bool ReadHeader(FieldReader& fields, Header* header) {

@@ -1,5 +1,5 @@
 // What a Produce request may append. Truth: the answers that Apache Kafka 4.3.1 gave to 467 batches sent to three
-// topics (test/golden/wire/produce.jsonl), apart from the differences that validate.h names.
+// topics (test/golden/vectors/wire/produce.jsonl), apart from the differences that validate.h names.
 #include "record/validate.h"
 
 #include <gtest/gtest.h>
@@ -65,7 +65,7 @@ TEST_F(ValidateTest, AnswersAsRecordedFromApacheKafka) {
     }
   }
   int checked = 0;
-  for (const json& line : ReadGolden("wire/produce.jsonl")) {
+  for (const json& line : ReadGolden("vectors/wire/produce.jsonl")) {
     std::string name = line["name"];
     SCOPED_TRACE(line.dump());
     Blob bytes = batches.at(line["file"].get<std::string>() + "/" + name);
