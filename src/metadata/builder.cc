@@ -78,6 +78,11 @@ QuotaEntity ToEntity(const protocol::Array<message::ClientQuotaRecord::EntityDat
 
 std::string ToBytes(ByteView bytes) { return std::string(AsText(bytes)); }
 
+template <typename Record>
+std::string NameOf(const Record& partition) {
+  return "partition " + std::to_string(partition.partition_id) + " of topic id " + partition.topic_id.ToString();
+}
+
 bool HasCollisionCharacter(std::string_view name) { return name.find_first_of("._") != std::string_view::npos; }
 
 // Replicas keep their directories when the list of replicas changes without saying new ones.
@@ -206,16 +211,15 @@ struct Applier {
 
   Status Apply(const message::PartitionRecord& record) {
     Topic* topic = OwnTopic(record.topic_id);
-    std::string what = "partition " + std::to_string(record.partition_id) + " of topic id " + record.topic_id.ToString();
-    if (topic == nullptr) return Damaged(what + " is created, and there is no such topic");
+    if (topic == nullptr) return Damaged(NameOf(record) + " is created, and there is no such topic");
     if (record.partition_id < 0 || record.partition_id >= Topic::kMostPartitions) {
-      return Damaged(what + " has an index that no partition can have");
+      return Damaged(NameOf(record) + " has an index that no partition can have");
     }
     Partition partition;
     partition.replicas = ToIds(record.replicas);
     partition.directories = ToUuids(record.directories);
     if (partition.directories.size() != partition.replicas.size()) {
-      if (!partition.directories.empty()) return Damaged(what + " has not one directory per replica");
+      if (!partition.directories.empty()) return Damaged(NameOf(record) + " has not one directory per replica");
       partition.directories.assign(partition.replicas.size(), kMigratingDirectory);
     }
     partition.isr = ToIds(record.isr);
@@ -237,14 +241,12 @@ struct Applier {
     PartitionId id{record.topic_id, record.partition_id};
     const Partition* old = draft.FindPartition(id);
     if (old == nullptr) {
-      return Damaged("partition " + std::to_string(record.partition_id) + " of topic id " + record.topic_id.ToString() +
-                     " is changed and does not exist");
+      return Damaged(NameOf(record) + " is changed and does not exist");
     }
     Partition partition = *old;
     Merge(record, partition);
     if (partition.directories.size() != partition.replicas.size()) {
-      return Damaged("partition " + std::to_string(record.partition_id) + " of topic id " +
-                     record.topic_id.ToString() + " has not one directory per replica");
+      return Damaged(NameOf(record) + " has not one directory per replica");
     }
     OwnTopic(record.topic_id)->SetPartition(edition, record.partition_id, std::move(partition));
     touched.partitions.Add(id);

@@ -12,7 +12,8 @@
 // Published: immutable, any thread. While being built: its builder alone.
 #pragma once
 
-#include <bit>
+#include <algorithm>
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -33,26 +34,24 @@ class CowMap {
   // Lookup: anything that Hash accepts and Key compares with. nullptr when absent; valid as long as this copy of the map.
   template <typename Lookup>
   const Value* Find(const Lookup& key) const {
-    uint64_t hash = Hash{}(key);
+    uint64_t hash = Mixed(key);
     const Node* node = root_.get();
-    for (int level = 0; node != nullptr && !node->is_leaf; ++level) node = node->ChildAt(hash, level);
+    for (int level = 0; node != nullptr && !node->is_leaf; ++level) node = AsBranch(node)->children[Slot(hash, level)].get();
     if (node == nullptr) return nullptr;
-    for (const Entry& entry : node->entries) {
-      if (entry.first == key) return &entry.second;
+    for (const Entry& entry : AsLeaf(node)->entries) {
+      if (entry.hash == hash && entry.key == key) return &entry.value;
     }
     return nullptr;
   }
 
   // Inserts or replaces.
-  void Set(Edition edition, const Key& key, Value value) {
-    SetIn(root_, edition, 0, Hash{}(key), key, std::move(value));
-  }
+  void Set(Edition edition, const Key& key, Value value) { SetIn(root_, edition, 0, {Mixed(key), key, std::move(value)}); }
 
   // False when it was not there.
   template <typename Lookup>
   bool Erase(Edition edition, const Lookup& key) {
     if (Find(key) == nullptr) return false;
-    EraseIn(root_, edition, 0, Hash{}(key), key);
+    EraseIn(root_, edition, 0, Mixed(key), key);
     --size_;
     return true;
   }
@@ -64,115 +63,122 @@ class CowMap {
   }
 
   // How many nodes of this map are not nodes of `other`: what a change from `other` to this has copied. For tests.
-  size_t NodesNotIn(const CowMap& other) const { return CountNew(root_.get(), other.root_.get(), 0); }
+  size_t NodesNotIn(const CowMap& other) const { return CountNew(root_.get(), other.root_.get()); }
 
  private:
   static constexpr int kBits = 5;
+  static constexpr size_t kFanOut = 1 << kBits;
   static constexpr int kLevels = 12;  // 60 bits; what still collides below shares one leaf
   static constexpr size_t kLeafMost = 12;
 
-  using Entry = std::pair<Key, Value>;
+  struct Entry {
+    uint64_t hash;  // compared first: a key may be far away in memory
+    Key key;
+    Value value;
+  };
   struct Node {
     Edition edition = 0;
     bool is_leaf = true;
-    uint32_t present = 0;                         // branch: bit i: there is a child for i
-    std::vector<std::shared_ptr<Node>> children;  // branch: one per bit of `present`, in its order
-    std::vector<Entry> entries;                   // leaf
-
-    static uint32_t Slot(uint64_t hash, int level) { return (hash >> (kBits * level)) & ((1u << kBits) - 1); }
-    size_t IndexOf(uint32_t slot) const { return std::popcount(present & ((1u << slot) - 1)); }
-    const Node* ChildAt(uint64_t hash, int level) const {
-      uint32_t slot = Slot(hash, level);
-      return (present >> slot & 1) == 0 ? nullptr : children[IndexOf(slot)].get();
-    }
   };
   using NodePtr = std::shared_ptr<Node>;
+  struct Leaf : Node {
+    std::vector<Entry> entries;
+  };
+  struct Branch : Node {
+    std::array<NodePtr, kFanOut> children;  // by 5 bits of the hash; null where there is nothing
+  };
 
-  // The node, ours to write.
-  static Node& Own(NodePtr& node, Edition edition) {
+  static const Leaf* AsLeaf(const Node* node) { return static_cast<const Leaf*>(node); }
+  static const Branch* AsBranch(const Node* node) { return static_cast<const Branch*>(node); }
+  static size_t Slot(uint64_t hash, int level) { return (hash >> (kBits * level)) & (kFanOut - 1); }
+
+  // All bits of a hash are spread over the levels, whatever it is good at.
+  template <typename Lookup>
+  static uint64_t Mixed(const Lookup& key) {
+    uint64_t hash = Hash{}(key);
+    hash = (hash ^ (hash >> 32)) * 0x9e3779b97f4a7c15;
+    return hash ^ (hash >> 29);
+  }
+
+  // The node as a T, ours to write.
+  template <typename T>
+  static T& Own(NodePtr& node, Edition edition) {
     if (node == nullptr) {
-      node = std::make_shared<Node>();
+      node = std::make_shared<T>();
     } else if (node->edition != edition) {
-      node = std::make_shared<Node>(*node);
+      node = std::make_shared<T>(static_cast<const T&>(*node));
     }
     node->edition = edition;
-    return *node;
+    return static_cast<T&>(*node);
   }
 
-  static NodePtr& ChildSlot(Node& branch, uint64_t hash, int level) {
-    uint32_t slot = Node::Slot(hash, level);
-    size_t index = branch.IndexOf(slot);
-    if ((branch.present >> slot & 1) == 0) {
-      branch.present |= 1u << slot;
-      branch.children.insert(branch.children.begin() + static_cast<std::ptrdiff_t>(index), nullptr);
-    }
-    return branch.children[index];
-  }
-
-  void SetIn(NodePtr& at, Edition edition, int level, uint64_t hash, const Key& key, Value value) {
-    Node& node = Own(at, edition);
-    if (!node.is_leaf) {
-      SetIn(ChildSlot(node, hash, level), edition, level + 1, hash, key, std::move(value));
+  void SetIn(NodePtr& at, Edition edition, int level, Entry entry) {
+    if (at != nullptr && !at->is_leaf) {
+      NodePtr& child = Own<Branch>(at, edition).children[Slot(entry.hash, level)];
+      SetIn(child, edition, level + 1, std::move(entry));
       return;
     }
-    for (Entry& entry : node.entries) {
-      if (entry.first == key) {
-        entry.second = std::move(value);
+    Leaf& leaf = Own<Leaf>(at, edition);
+    for (Entry& old : leaf.entries) {
+      if (old.hash == entry.hash && old.key == entry.key) {
+        old.value = std::move(entry.value);
         return;
       }
     }
-    node.entries.emplace_back(key, std::move(value));
+    leaf.entries.push_back(std::move(entry));
     ++size_;
-    if (node.entries.size() > kLeafMost && level < kLevels) Split(node, edition, level);
+    if (leaf.entries.size() > kLeafMost && level < kLevels) Split(at, edition, level);
   }
 
-  static void Split(Node& node, Edition edition, int level) {
-    std::vector<Entry> entries = std::move(node.entries);
-    node.entries.clear();
-    node.is_leaf = false;
-    for (Entry& entry : entries) {
-      Node& child = Own(ChildSlot(node, Hash{}(entry.first), level), edition);
-      child.entries.push_back(std::move(entry));
+  // Turns a leaf of ours into a branch of leaves.
+  static void Split(NodePtr& at, Edition edition, int level) {
+    auto branch = std::make_shared<Branch>();
+    branch->edition = edition;
+    branch->is_leaf = false;
+    for (Entry& entry : static_cast<Leaf&>(*at).entries) {
+      Own<Leaf>(branch->children[Slot(entry.hash, level)], edition).entries.push_back(std::move(entry));
     }
-    for (NodePtr& child : node.children) {
-      if (child->entries.size() > kLeafMost && level + 1 < kLevels) Split(*child, edition, level + 1);
+    at = std::move(branch);
+    for (NodePtr& child : static_cast<Branch&>(*at).children) {
+      bool is_full = child != nullptr && AsLeaf(child.get())->entries.size() > kLeafMost;
+      if (is_full && level + 1 < kLevels) Split(child, edition, level + 1);
     }
   }
 
   // Empty nodes go; a branch that has become small stays a branch.
   template <typename Lookup>
   static void EraseIn(NodePtr& at, Edition edition, int level, uint64_t hash, const Lookup& key) {
-    Node& node = Own(at, edition);
-    if (node.is_leaf) {
-      std::erase_if(node.entries, [&](const Entry& entry) { return entry.first == key; });
-      if (node.entries.empty()) at = nullptr;
+    if (at->is_leaf) {
+      Leaf& leaf = Own<Leaf>(at, edition);
+      std::erase_if(leaf.entries, [&](const Entry& entry) { return entry.hash == hash && entry.key == key; });
+      if (leaf.entries.empty()) at = nullptr;
       return;
     }
-    uint32_t slot = Node::Slot(hash, level);
-    size_t index = node.IndexOf(slot);
-    EraseIn(node.children[index], edition, level + 1, hash, key);
-    if (node.children[index] != nullptr) return;
-    node.children.erase(node.children.begin() + static_cast<std::ptrdiff_t>(index));
-    node.present &= ~(1u << slot);
-    if (node.children.empty()) at = nullptr;
+    Branch& branch = Own<Branch>(at, edition);
+    NodePtr& child = branch.children[Slot(hash, level)];
+    EraseIn(child, edition, level + 1, hash, key);
+    if (child != nullptr) return;
+    bool is_empty = std::none_of(branch.children.begin(), branch.children.end(), [](const NodePtr& c) { return c != nullptr; });
+    if (is_empty) at = nullptr;
   }
 
   template <typename Visit>
   static void Walk(const Node* node, const Visit& visit) {
     if (node == nullptr) return;
-    for (const Entry& entry : node->entries) visit(entry.first, entry.second);
-    for (const NodePtr& child : node->children) Walk(child.get(), visit);
+    if (node->is_leaf) {
+      for (const Entry& entry : AsLeaf(node)->entries) visit(entry.key, entry.value);
+    } else {
+      for (const NodePtr& child : AsBranch(node)->children) Walk(child.get(), visit);
+    }
   }
 
   // A node keeps its place in the tree in every copy, so the same place in `other` is the only one to look at.
-  static size_t CountNew(const Node* node, const Node* other, int level) {
+  static size_t CountNew(const Node* node, const Node* other) {
     if (node == nullptr || node == other) return 0;
     size_t count = 1;
-    for (uint32_t slot = 0; slot < (1u << kBits); ++slot) {
-      if ((node->present >> slot & 1) == 0) continue;
-      const Node* twin = nullptr;
-      if (other != nullptr && (other->present >> slot & 1) != 0) twin = other->children[other->IndexOf(slot)].get();
-      count += CountNew(node->children[node->IndexOf(slot)].get(), twin, level + 1);
+    for (size_t i = 0; !node->is_leaf && i < kFanOut; ++i) {
+      const Node* twin = other == nullptr || other->is_leaf ? nullptr : AsBranch(other)->children[i].get();
+      count += CountNew(AsBranch(node)->children[i].get(), twin);
     }
     return count;
   }

@@ -17,7 +17,9 @@ void Topic::SetPartition(Edition edition, int32_t index, Partition partition) {
   std::shared_ptr<Page>& page = pages_[page_index];
   if (page->edition != edition) page = std::make_shared<Page>(*page);
   page->edition = edition;
-  page->partitions[static_cast<size_t>(index % kPageSize)] = std::make_shared<const Partition>(std::move(partition));
+  size_t slot = static_cast<size_t>(index % kPageSize);
+  if (page->partitions.size() <= slot) page->partitions.resize(slot + 1);
+  page->partitions[slot] = std::make_shared<const Partition>(std::move(partition));
   partition_count_ = std::max(partition_count_, index + 1);
 }
 

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <initializer_list>
 #include <memory>
 #include <string>
@@ -59,7 +58,7 @@ class Topic {
   // nullptr when there is none.
   const Partition* FindPartition(int32_t index) const {
     if (index < 0 || index >= partition_count_) return nullptr;
-    return (*pages_[static_cast<size_t>(index / kPageSize)])[static_cast<size_t>(index % kPageSize)].get();
+    return pages_[static_cast<size_t>(index / kPageSize)]->At(static_cast<size_t>(index % kPageSize));
   }
 
   // Calls visit(index, partition) for each, ascending.
@@ -80,8 +79,8 @@ class Topic {
  private:
   struct Page {
     Edition edition = 0;
-    std::array<PartitionPtr, kPageSize> partitions;
-    const PartitionPtr& operator[](size_t i) const { return partitions[i]; }
+    std::vector<PartitionPtr> partitions;  // as many as there are: most topics are small
+    const Partition* At(size_t i) const { return i < partitions.size() ? partitions[i].get() : nullptr; }
   };
 
   std::string name_;
