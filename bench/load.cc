@@ -223,7 +223,8 @@ class Load {
   void Report(int64_t took_us, int64_t cpu_us, int64_t own_cpu_us) {
     std::sort(latencies_us_.begin(), latencies_us_.end());
     const auto percentile = [this](double share) {
-      return latencies_us_.empty() ? 0 : latencies_us_[static_cast<size_t>(share * static_cast<double>(latencies_us_.size() - 1))];
+      if (latencies_us_.empty()) return int64_t{0};
+      return latencies_us_[static_cast<size_t>(share * static_cast<double>(latencies_us_.size() - 1))];
     };
     int64_t bytes = 0;
     for (const auto& client : clients_) bytes += client->bytes();

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""Odd and malformed requests get the bytes that Apache Kafka 4.3.1 answered them with (test/golden/vectors/wire, recorded from it).
+"""Odd and malformed requests get the bytes that Apache Kafka 4.3.1 answered them with: test/golden/vectors/wire, recorded
+from it.
 
 Where the broker differs on purpose the case says so: see OURS. The folder of the recordings comes from GOLDEN_DIR where
 that is set.

@@ -61,7 +61,8 @@ def outside(cmake, build):
                                          build=build, out="/run/check"))
         binds = ["--bind-ro=" + os.path.realpath(os.path.join(HERE, "..", "..")),"--bind-ro=%s:/etc/systemd/system/check.service" % check, "--bind=%s:/run/check" % out]
         for path, _, files in os.walk(stage):
-            binds += ["--bind-ro=%s:%s" % (os.path.join(path, name), os.path.join(path, name)[len(stage):]) for name in files]
+            binds += ["--bind-ro=%s:%s" % (os.path.join(path, name), os.path.join(path, name)[len(stage):])
+                      for name in files]
         done = nspawn(lower, binds + ["--boot", "--console=pipe", "systemd.unit=check.service", "systemd.show_status=0"], 110)
         said = ""
         if os.path.exists(os.path.join(out, "said")):
