@@ -85,6 +85,7 @@ inline constexpr uint16_t kTimestampTypeBit = 0x08;
 inline constexpr uint16_t kTransactionalBit = 0x10;
 inline constexpr uint16_t kControlBit = 0x20;
 inline constexpr uint16_t kDeleteHorizonBit = 0x40;
+inline constexpr uint16_t kDefinedBits = 0x7f;
 
 // What comes from outside may be anything, and then wraps as in Java instead of being undefined.
 constexpr int64_t WrappingAdd(int64_t a, int64_t b) {

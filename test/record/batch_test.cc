@@ -43,6 +43,16 @@ TEST(MutableBatch, ANewMaximumGetsANewChecksum) {
   EXPECT_EQ(batch.crc(), crc) << "and back";
 }
 
+TEST(MutableBatch, BitsWithoutAMeaningStayUntilTheMaximumIsRewritten) {
+  Blob bytes = OneBatch();
+  StoreBigEndian(bytes.data() + kAttributesAt, uint16_t{0x7f40});
+  MutableBatchView batch(bytes);
+  batch.SetMaxTimestamp(TimestampType::kCreateTime, 1005);
+  EXPECT_EQ(batch.attributes(), 0x7f40);
+  batch.SetMaxTimestamp(TimestampType::kLogAppendTime, 5000);
+  EXPECT_EQ(batch.attributes(), 0x0048);
+}
+
 TEST(BatchView, NeedsEveryByte) {
   Blob bytes = OneBatch();
   for (size_t size = 0; size < bytes.size(); ++size) {
