@@ -173,7 +173,7 @@ class WaitGroup {
 };
 
 // Counts who is inside, so that something can be ended in order: after Close() nobody gets in, and `co_await
-// gate.Closed()` goes on when the last has left.
+// gate.Closed()` goes on when the last has left. Outlives its passes.
 class Gate {
  public:
   // An entry; leaves when destroyed. False when the gate was closed.

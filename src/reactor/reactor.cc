@@ -91,6 +91,7 @@ void Reactor::Stop() {
 
 void Reactor::Turn(int64_t max_wait_ns) {
   Scope scope(*this);
+  AssertCurrent();
   Poll(max_wait_ns);
   RunMessages();
   RunTimers();
@@ -145,6 +146,7 @@ void Reactor::RunTasks() {
 
 void Reactor::Discard() {
   Scope scope(*this);
+  AssertCurrent();
   discarded_ = true;
   timers_.Clear();
   std::array<Closure, kMessagesPerTake> messages;
@@ -166,6 +168,7 @@ void Reactor::DestroyTasks() {
 }
 
 void RootPromise::Detach(Reactor& owner) {
+  owner.AssertCurrent();
   owner_ = &owner;
   owner.tasks_.PushBack(*this);
   ++owner.live_tasks_;
@@ -173,6 +176,7 @@ void RootPromise::Detach(Reactor& owner) {
 
 void RootPromise::Finish(std::coroutine_handle<RootPromise> self) {
   if (owner_ == nullptr) return ResumeContinuation();
+  owner_->AssertCurrent();
   --owner_->live_tasks_;
   Unlink();
   self.destroy();

@@ -102,7 +102,7 @@ class KB_CAPABILITY("reactor") Reactor {
     requires std::is_same_v<std::invoke_result_t<F&>, Task<void>>
   void Spawn(F factory);
   // Spawned tasks that have not finished.
-  size_t live_tasks() const { return live_tasks_; }
+  size_t live_tasks() const KB_NO_THREAD_SAFETY_ANALYSIS { return live_tasks_; }
 
   // Turns until Stop().
   void Run();
@@ -113,8 +113,8 @@ class KB_CAPABILITY("reactor") Reactor {
 
   // For a scheduler that turns several reactors: is there something to run now, and when is the next timer due
   // (TimerQueue::kNever without one).
-  bool HasWork() const { return !run_queue_.empty() || !mailbox_.empty(); }
-  int64_t next_timer_ns() const { return timers_.next_deadline_ns(); }
+  bool HasWork() const KB_NO_THREAD_SAFETY_ANALYSIS { return !run_queue_.empty() || !mailbox_.empty(); }
+  int64_t next_timer_ns() const KB_NO_THREAD_SAFETY_ANALYSIS { return timers_.next_deadline_ns(); }
 
   // Forgets all that is waiting: destroys messages, timers and spawned tasks without running them, and drops what is
   // posted from now on. Only when no reactor turns any more and no disk job is running, because tasks that wait for those
@@ -138,22 +138,22 @@ class KB_CAPABILITY("reactor") Reactor {
   friend class RootPromise;
   struct Deferred;
 
-  int64_t WaitNs(int64_t max_wait_ns) const;
-  void Poll(int64_t max_wait_ns);
-  void RunMessages();
-  void RunTimers();
-  void RunTasks();
-  void DestroyTasks();
+  int64_t WaitNs(int64_t max_wait_ns) const KB_REQUIRES(this);
+  void Poll(int64_t max_wait_ns) KB_REQUIRES(this);
+  void RunMessages() KB_REQUIRES(this);
+  void RunTimers() KB_REQUIRES(this);
+  void RunTasks() KB_REQUIRES(this);
+  void DestroyTasks() KB_REQUIRES(this);
 
   const int index_;
   const Clock& clock_;
   Random random_;
   const std::unique_ptr<Poller> poller_;
   Mailbox mailbox_;
-  TimerQueue timers_;
-  List<Runnable, RunQueueTag> run_queue_;
-  List<RootPromise, RootTag> tasks_;
-  size_t live_tasks_ = 0;
+  TimerQueue timers_ KB_GUARDED_BY(this);
+  List<Runnable, RunQueueTag> run_queue_ KB_GUARDED_BY(this);
+  List<RootPromise, RootTag> tasks_ KB_GUARDED_BY(this);
+  size_t live_tasks_ KB_GUARDED_BY(this) = 0;
   int64_t turn_ns_ = 0;
   bool stopping_ = false;
   bool discarded_ = false;

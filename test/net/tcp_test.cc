@@ -399,6 +399,10 @@ TEST_F(LoopbackTest, ConnectionsComeAndGoUnderTheLimit) {
 
 // The real thing: no descriptor is left in the process. Waiting peers must not hang, and afterwards all is well.
 TEST_F(LoopbackTest, RunningOutOfDescriptorsIsSurvived) {
+#if defined(__SANITIZE_ADDRESS__)
+  // Its companion's check of virtual calls opens a pipe, and takes the lack of descriptors for a broken object.
+  GTEST_SKIP() << "the undefined-behaviour sanitizer needs descriptors itself";
+#endif
   Start("127.0.0.1");
   Peer before = Dial("127.0.0.1", port_);
   EXPECT_EQ(Ask(before, "before"), "before");

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <future>
 #include <thread>
 #include <vector>
@@ -128,6 +129,72 @@ TEST(Reactor, BudgetsOfATurnLeaveTheRestForTheNext) {
   EXPECT_EQ(tasks, Reactor::kTasksPerTurn);
   reactor->Turn(Reactor::kForever);
   EXPECT_EQ(tasks, Reactor::kTasksPerTurn + 1);
+}
+
+// Notes how long the reactor would sleep, and how often it is woken.
+class NotingPoller final : public Poller {
+ public:
+  Result<IoRegistration> Add(int, uint32_t, IoHandler&) override { return IoRegistration(); }
+  void Modify(IoRegistration, int, uint32_t) override {}
+  void Remove(IoRegistration, int) override {}
+  void Wait(int64_t timeout_ns, size_t) override {
+    timeouts_ns.push_back(timeout_ns);
+    if (while_asleep) while_asleep();
+  }
+  void Dispatch() override {}
+  void Wake() override { ++wakes; }
+
+  std::vector<int64_t> timeouts_ns;
+  int wakes = 0;
+  std::function<void()> while_asleep;
+};
+
+class SleepTest : public testing::Test {
+ protected:
+  int64_t SleepOfNextTurn() {
+    reactor_.Turn(Reactor::kForever);
+    return poller_->timeouts_ns.back();
+  }
+  // As another thread would: outside the reactor.
+  void Post() {
+    reactor_.Post([] {});
+  }
+
+  test::SimClock clock_;
+  NotingPoller* poller_ = new NotingPoller();
+  Reactor reactor_{0, clock_, 1, std::unique_ptr<Poller>(poller_)};
+};
+
+TEST_F(SleepTest, WithoutWorkItSleepsForEver) { EXPECT_EQ(SleepOfNextTurn(), Reactor::kForever); }
+
+TEST_F(SleepTest, SleepsUntilTheFirstTimerAndNotAtAllWithWork) {
+  {
+    Reactor::Scope scope(reactor_);
+    reactor_.After(9'000, [] {});
+    reactor_.After(5'000, [] {});
+  }
+  EXPECT_EQ(SleepOfNextTurn(), 5'000);
+  clock_.AdvanceTo(clock_.MonotonicNs() + 6'000);
+  EXPECT_EQ(SleepOfNextTurn(), 0) << "one is due";
+  EXPECT_EQ(SleepOfNextTurn(), 3'000);
+  Post();
+  EXPECT_EQ(SleepOfNextTurn(), 0);
+  EXPECT_EQ(SleepOfNextTurn(), 3'000);
+}
+
+TEST_F(SleepTest, IsWokenOnceAndOnlyWhenItSleeps) {
+  Post();
+  Post();
+  EXPECT_EQ(poller_->wakes, 0) << "it is awake and will look";
+  SleepOfNextTurn();
+  poller_->while_asleep = [&] {
+    std::thread([&] {
+      Post();
+      Post();
+    }).join();
+  };
+  EXPECT_EQ(SleepOfNextTurn(), Reactor::kForever);
+  EXPECT_EQ(poller_->wakes, 1);
 }
 
 TEST(Reactor, DiscardDestroysWhatWaits) {
