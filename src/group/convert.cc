@@ -3,13 +3,23 @@
 #include <unordered_set>
 
 #include "base/check.h"
+#include "base/utf8.h"
 
 namespace kb::group {
 namespace {
 
-std::optional<std::string> Owned(const std::optional<std::string_view>& text) {
+// A string of the wire as Java would have read it: it comes back to clients, and they expect valid text. One that would
+// grow beyond what a string can be on the wire stays as it is.
+std::string Text(std::string_view text) {
+  constexpr size_t kMostString = 32'767;
+  Arena arena;
+  std::string_view valid = ValidUtf8(text, arena);
+  return std::string(valid.size() <= kMostString ? valid : text);
+}
+
+std::optional<std::string> Text(const std::optional<std::string_view>& text) {
   if (!text.has_value()) return std::nullopt;
-  return std::string(*text);
+  return Text(*text);
 }
 
 std::optional<std::string_view> View(const std::optional<std::string>& text) {
@@ -27,7 +37,10 @@ std::vector<T> Owned(const protocol::Array<T>& values) {
 }
 
 std::vector<std::string> Owned(const protocol::Array<std::string_view>& values) {
-  return std::vector<std::string>(values.begin(), values.end());
+  std::vector<std::string> texts;
+  texts.reserve(values.size());
+  for (std::string_view value : values) texts.push_back(Text(value));
+  return texts;
 }
 
 }  // namespace
@@ -37,16 +50,16 @@ std::vector<std::string> Owned(const protocol::Array<std::string_view>& values) 
 JoinGroupRequest FromMessage(const message::JoinGroupRequest& message, int16_t version, Caller caller) {
   JoinGroupRequest request;
   request.version = version;
-  request.caller = std::move(caller);
-  request.group_id = message.group_id;
+  request.caller = {Text(std::string_view(caller.client_id)), std::move(caller.client_host)};
+  request.group_id = Text(message.group_id);
   request.session_timeout_ms = message.session_timeout_ms;
   request.rebalance_timeout_ms = version == 0 ? message.session_timeout_ms : message.rebalance_timeout_ms;
-  request.member_id = message.member_id;
-  request.group_instance_id = Owned(message.group_instance_id);
-  request.protocol_type = message.protocol_type;
+  request.member_id = Text(message.member_id);
+  request.group_instance_id = Text(message.group_instance_id);
+  request.protocol_type = Text(message.protocol_type);
   request.protocols.reserve(message.protocols.size());
   for (const auto& protocol : message.protocols) {
-    request.protocols.push_back({std::string(protocol.name), Owned(protocol.metadata)});
+    request.protocols.push_back({Text(protocol.name), Owned(protocol.metadata)});
   }
   return request;
 }
@@ -54,35 +67,35 @@ JoinGroupRequest FromMessage(const message::JoinGroupRequest& message, int16_t v
 SyncGroupRequest FromMessage(const message::SyncGroupRequest& message, int16_t version) {
   SyncGroupRequest request;
   request.version = version;
-  request.group_id = message.group_id;
+  request.group_id = Text(message.group_id);
   request.generation_id = message.generation_id;
-  request.member_id = message.member_id;
-  request.group_instance_id = Owned(message.group_instance_id);
-  request.protocol_type = Owned(message.protocol_type);
-  request.protocol_name = Owned(message.protocol_name);
+  request.member_id = Text(message.member_id);
+  request.group_instance_id = Text(message.group_instance_id);
+  request.protocol_type = Text(message.protocol_type);
+  request.protocol_name = Text(message.protocol_name);
   request.assignments.reserve(message.assignments.size());
   for (const auto& assignment : message.assignments) {
-    request.assignments.push_back({std::string(assignment.member_id), Owned(assignment.assignment)});
+    request.assignments.push_back({Text(assignment.member_id), Owned(assignment.assignment)});
   }
   return request;
 }
 
 HeartbeatRequest FromMessage(const message::HeartbeatRequest& message, int16_t) {
-  return {std::string(message.group_id), message.generation_id, std::string(message.member_id),
-          Owned(message.group_instance_id)};
+  return {Text(message.group_id), message.generation_id, Text(message.member_id),
+          Text(message.group_instance_id)};
 }
 
 LeaveGroupRequest FromMessage(const message::LeaveGroupRequest& message, int16_t version) {
   constexpr int16_t kListVersion = 3;
   LeaveGroupRequest request;
-  request.group_id = message.group_id;
+  request.group_id = Text(message.group_id);
   if (version < kListVersion) {
-    request.members.push_back({std::string(message.member_id), std::nullopt});
+    request.members.push_back({Text(message.member_id), std::nullopt});
     return request;
   }
   request.members.reserve(message.members.size());
   for (const auto& member : message.members) {
-    request.members.push_back({std::string(member.member_id), Owned(member.group_instance_id)});
+    request.members.push_back({Text(member.member_id), Text(member.group_instance_id)});
   }
   return request;
 }
@@ -90,20 +103,20 @@ LeaveGroupRequest FromMessage(const message::LeaveGroupRequest& message, int16_t
 OffsetCommitRequest FromMessage(const message::OffsetCommitRequest& message, int16_t version) {
   OffsetCommitRequest request;
   request.version = version;
-  request.group_id = message.group_id;
+  request.group_id = Text(message.group_id);
   request.generation_id = message.generation_id_or_member_epoch;
-  request.member_id = message.member_id;
-  request.group_instance_id = Owned(message.group_instance_id);
+  request.member_id = Text(message.member_id);
+  request.group_instance_id = Text(message.group_instance_id);
   request.retention_time_ms = message.retention_time_ms;
   request.topics.reserve(message.topics.size());
   for (const auto& topic : message.topics) {
     auto& owned = request.topics.emplace_back();
-    owned.name = topic.name;
+    owned.name = Text(topic.name);
     owned.topic_id = topic.topic_id;
     owned.partitions.reserve(topic.partitions.size());
     for (const auto& partition : topic.partitions) {
       owned.partitions.push_back({partition.partition_index, partition.committed_offset,
-                                  partition.committed_leader_epoch, Owned(partition.committed_metadata)});
+                                  partition.committed_leader_epoch, Text(partition.committed_metadata)});
     }
   }
   return request;
@@ -117,12 +130,12 @@ std::vector<OffsetFetchRequest> FromMessage(const message::OffsetFetchRequest& m
     request.topics.emplace();
     request.topics->reserve(topics.size());
     for (const auto& topic : topics) {
-      request.topics->push_back({std::string(topic.name), id_of(topic), Owned(topic.partition_indexes)});
+      request.topics->push_back({Text(topic.name), id_of(topic), Owned(topic.partition_indexes)});
     }
   };
   if (version < kGroupsVersion) {
     OffsetFetchRequest& request = requests.emplace_back();
-    request.group_id = message.group_id;
+    request.group_id = Text(message.group_id);
     request.require_stable = message.require_stable;
     add_topics(message.topics, request, [](const auto&) { return Uuid(); });
     return requests;
@@ -130,8 +143,8 @@ std::vector<OffsetFetchRequest> FromMessage(const message::OffsetFetchRequest& m
   requests.reserve(message.groups.size());
   for (const auto& group : message.groups) {
     OffsetFetchRequest& request = requests.emplace_back();
-    request.group_id = group.group_id;
-    request.member_id = Owned(group.member_id);
+    request.group_id = Text(group.group_id);
+    request.member_id = Text(group.member_id);
     request.member_epoch = group.member_epoch;
     request.require_stable = message.require_stable;
     add_topics(group.topics, request, [](const auto& topic) { return topic.topic_id; });
@@ -141,11 +154,11 @@ std::vector<OffsetFetchRequest> FromMessage(const message::OffsetFetchRequest& m
 
 OffsetDeleteRequest FromMessage(const message::OffsetDeleteRequest& message, int16_t) {
   OffsetDeleteRequest request;
-  request.group_id = message.group_id;
+  request.group_id = Text(message.group_id);
   request.topics.reserve(message.topics.size());
   for (const auto& topic : message.topics) {
     auto& owned = request.topics.emplace_back();
-    owned.name = topic.name;
+    owned.name = Text(topic.name);
     owned.partitions.reserve(topic.partitions.size());
     for (const auto& partition : topic.partitions) owned.partitions.push_back(partition.partition_index);
   }
@@ -164,7 +177,7 @@ DeleteGroupsRequest FromMessage(const message::DeleteGroupsRequest& message, int
   std::vector<std::string> names;
   std::unordered_set<std::string_view> seen;
   for (std::string_view name : message.groups_names) {
-    if (seen.insert(name).second) names.emplace_back(name);
+    if (seen.insert(name).second) names.push_back(Text(name));
   }
   return {std::move(names)};
 }

@@ -1,8 +1,9 @@
 // Between generated messages (views into a frame or an arena) and this room's owned requests and responses.
 //
-// FromMessage copies. ToMessage makes a message of views: `response` and `arena` must outlive its encoding. A version
-// decides which form fields take (one member or a list, one group or many); fields that a version lacks are left at
-// their defaults by the encoder's rules. Stateless, any thread.
+// FromMessage copies, and makes every string valid UTF-8, as Java would have read it: it comes back in answers and records.
+// ToMessage makes a message of views: `response` and `arena` must outlive its encoding. A version decides which form fields
+// take (one member or a list, one group or many); fields that a version lacks are left at their defaults by the encoder's
+// rules. Stateless, any thread.
 #pragma once
 
 #include <span>

@@ -118,6 +118,17 @@ class GroupShard::Impl {
   using Groups = std::map<std::string, std::unique_ptr<Group>, std::less<>>;
 
   // ── shard.cc ──
+  // What every request goes through.
+  template <typename Request, typename Call>
+  Outcome Serve(Ticket ticket, const Request& request, Now now, Call call) {
+    Step step(now);
+    if (unloaded_.has_value()) {
+      step.Answer(ticket, ErrorResponse(request, *unloaded_));
+    } else {
+      call(step);
+    }
+    return Finish(std::move(step));
+  }
   Outcome Finish(Step step);
   void Appended(WriteId write_id, int64_t base_offset);
   Outcome Failed(WriteId write_id, ErrorCode log_error, Now now);
@@ -279,6 +290,7 @@ class GroupShard::Impl {
   size_t offset_count_ = 0;
   std::array<size_t, 5> groups_in_state_{};  // classic groups
   bool loaded_ = false;
+  std::optional<ErrorCode> unloaded_;  // with this error: nothing is served any more
   int64_t committing_offset_ = -1;  // of the write whose effects are being applied
   Now last_now_;
 

@@ -30,6 +30,12 @@ int64_t ExpiryOf(const OffsetCommitRequest& request, Now now) {
   return std::max<int64_t>(now.wall_ms + std::min(request.retention_time_ms, longest), 0);
 }
 
+// A record with an expiry time has no room for these, and memory shall not know more than the log.
+void ForgetWhatTheRecordLacks(CommittedOffset& offset) {
+  offset.leader_epoch = -1;
+  offset.topic_id = Uuid();
+}
+
 }  // namespace
 
 void GroupShard::Impl::Commit(Step& step, Ticket ticket, OffsetCommitRequest request) {
@@ -50,6 +56,7 @@ void GroupShard::Impl::Commit(Step& step, Ticket ticket, OffsetCommitRequest req
       }
       CommittedOffset offset{partition.committed_offset, partition.committed_leader_epoch, std::move(metadata),
                              step.now.wall_ms,           expire_ms,                        topic.topic_id};
+      if (expire_ms >= 0) ForgetWhatTheRecordLacks(offset);
       step.Write(EncodeOffset(group->id, topic.name, partition.index, offset));
       changes.push_back({topic.name, partition.index, std::move(offset)});
     }

@@ -2,43 +2,27 @@
 
 #include <cstdlib>
 
+#include "base/arena.h"
 #include "base/check.h"
+#include "base/utf8.h"
 
 namespace kb::group {
 namespace {
 
-constexpr uint32_t kReplacement = 0xfffd;
-
-bool IsContinuation(std::string_view text, size_t at) {
-  return at < text.size() && (static_cast<uint8_t>(text[at]) & 0xc0) == 0x80;
-}
-
-// The smallest code point that a sequence of this many bytes may stand for.
-constexpr uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
-
-// Takes one code point off the front of `text`. Of a malformed sequence one byte is taken.
+// Takes one code point off the front of valid UTF-8.
 uint32_t TakeCodePoint(std::string_view& text) {
   auto first = static_cast<uint8_t>(text[0]);
-  size_t length = first < 0x80 ? 1 : (first >> 5) == 0x6 ? 2 : (first >> 4) == 0xe ? 3 : (first >> 3) == 0x1e ? 4 : 0;
-  uint32_t code = length <= 1 ? first : first & (0x7fu >> length);
-  for (size_t i = 1; i < length; ++i) {
-    if (!IsContinuation(text, i)) {
-      length = 0;
-      break;
-    }
-    code = code << 6 | (static_cast<uint8_t>(text[i]) & 0x3fu);
-  }
-  bool surrogate = code >= 0xd800 && code < 0xe000;
-  if (length == 0 || code < kLeast[length] || code > 0x10ffff || surrogate) {
-    text.remove_prefix(1);
-    return kReplacement;
-  }
+  size_t length = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+  uint32_t code = length == 1 ? first : first & (0x7fu >> length);
+  for (size_t i = 1; i < length; ++i) code = code << 6 | (static_cast<uint8_t>(text[i]) & 0x3fu);
   text.remove_prefix(length);
   return code;
 }
 
 template <typename Visit>
 void ForEachUtf16Unit(std::string_view text, Visit visit) {
+  Arena arena;
+  text = ValidUtf8(text, arena);
   while (!text.empty()) {
     uint32_t code = TakeCodePoint(text);
     if (code < 0x10000) {

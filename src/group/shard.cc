@@ -49,12 +49,14 @@ auto FirstUnsettled(Writes& writes) {
 }  // namespace
 
 void GroupShard::Impl::Appended(WriteId write_id, int64_t base_offset) {
+  if (unloaded_.has_value()) return;
   auto write = FirstUnsettled(writes_);
   KB_CHECK(write != writes_.end() && write->id == write_id);
   write->end_offset = base_offset + static_cast<int64_t>(write->records);
 }
 
 Outcome GroupShard::Impl::Failed(WriteId write_id, ErrorCode log_error, Now now) {
+  if (unloaded_.has_value()) return {};
   auto failed = FirstUnsettled(writes_);
   KB_CHECK(failed != writes_.end() && failed->id == write_id);
   Write write = std::move(*failed);
@@ -323,6 +325,8 @@ std::vector<Reply> GroupShard::Impl::Unload(ErrorCode error) {
     }
   }
   writes_.clear();
+  timed_out_writes_ = 0;
+  unloaded_ = error;
   for (auto& [id, group] : groups_) {
     for (auto& [member_id, member] : group->members) {
       if (member.awaiting_join.has_value()) AnswerJoin(step, *group, member, {.error = error});
@@ -330,6 +334,10 @@ std::vector<Reply> GroupShard::Impl::Unload(ErrorCode error) {
     }
   }
   groups_.clear();
+  groups_in_state_ = {};
+  offset_count_ = member_bytes_ = 0;
+  sweep_timer_.Cancel();
+  deleted_topics_.clear();
   return std::move(step.out.replies);
 }
 
@@ -364,51 +372,37 @@ void GroupShard::ReplayEndOfTransaction(ProducerId producer_id, bool committed, 
 Outcome GroupShard::Loaded(Now now) { return impl_->Loaded(now); }
 
 Outcome GroupShard::JoinGroup(Ticket ticket, JoinGroupRequest request, Now now) {
-  Impl::Step step(now);
-  impl_->Join(step, ticket, std::move(request));
-  return impl_->Finish(std::move(step));
+  return impl_->Serve(ticket, request, now, [&](auto& step) { impl_->Join(step, ticket, std::move(request)); });
 }
 
 Outcome GroupShard::SyncGroup(Ticket ticket, SyncGroupRequest request, Now now) {
-  Impl::Step step(now);
-  impl_->Sync(step, ticket, std::move(request));
-  return impl_->Finish(std::move(step));
+  return impl_->Serve(ticket, request, now, [&](auto& step) { impl_->Sync(step, ticket, std::move(request)); });
 }
 
 Outcome GroupShard::Heartbeat(Ticket ticket, const HeartbeatRequest& request, Now now) {
-  Impl::Step step(now);
-  step.Answer(ticket, HeartbeatResponse{impl_->Beat(impl_->Find(request.group_id), request, now)});
-  return impl_->Finish(std::move(step));
+  return impl_->Serve(ticket, request, now, [&](auto& step) {
+    step.Answer(ticket, HeartbeatResponse{impl_->Beat(impl_->Find(request.group_id), request, now)});
+  });
 }
 
 Outcome GroupShard::LeaveGroup(Ticket ticket, const LeaveGroupRequest& request, Now now) {
-  Impl::Step step(now);
-  impl_->Leave(step, ticket, request);
-  return impl_->Finish(std::move(step));
+  return impl_->Serve(ticket, request, now, [&](auto& step) { impl_->Leave(step, ticket, request); });
 }
 
 Outcome GroupShard::OffsetCommit(Ticket ticket, OffsetCommitRequest request, Now now) {
-  Impl::Step step(now);
-  impl_->Commit(step, ticket, std::move(request));
-  return impl_->Finish(std::move(step));
+  return impl_->Serve(ticket, request, now, [&](auto& step) { impl_->Commit(step, ticket, std::move(request)); });
 }
 
 Outcome GroupShard::OffsetFetch(Ticket ticket, OffsetFetchRequest request, Now now) {
-  Impl::Step step(now);
-  impl_->Fetch(step, ticket, std::move(request));
-  return impl_->Finish(std::move(step));
+  return impl_->Serve(ticket, request, now, [&](auto& step) { impl_->Fetch(step, ticket, std::move(request)); });
 }
 
 Outcome GroupShard::OffsetDelete(Ticket ticket, const OffsetDeleteRequest& request, Now now) {
-  Impl::Step step(now);
-  impl_->DeleteOffsets(step, ticket, request);
-  return impl_->Finish(std::move(step));
+  return impl_->Serve(ticket, request, now, [&](auto& step) { impl_->DeleteOffsets(step, ticket, request); });
 }
 
 Outcome GroupShard::DeleteGroups(Ticket ticket, const DeleteGroupsRequest& request, Now now) {
-  Impl::Step step(now);
-  impl_->Delete(step, ticket, request);
-  return impl_->Finish(std::move(step));
+  return impl_->Serve(ticket, request, now, [&](auto& step) { impl_->Delete(step, ticket, request); });
 }
 
 ListGroupsResponse GroupShard::ListGroups(const ListGroupsRequest& request) const {

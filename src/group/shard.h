@@ -16,7 +16,7 @@
 //   partition no longer ours              →   Unload(error)               → answers to everyone who waits
 //
 // Writing. Every Outcome with a write_id must be settled once, in the order of the ids, by Appended or Failed, before the
-// next Committed, Expire or Unload. Requests may come in between, so a runtime may gather the records of several Outcomes
+// next Committed or Expire. Requests may come in between, so a runtime may gather the records of several Outcomes
 // into one batch; if that batch fails, all of its writes fail. The answers that depend on a write are kept here and come
 // out of Committed, or as errors out of Failed, or (COORDINATOR_NOT_AVAILABLE) out of Expire when the write is not
 // committed within offsets.commit.timeout.ms. They are never in the Outcome that carries the records.
@@ -146,7 +146,8 @@ class GroupShard {
   Outcome Expire(Now now);
 
   // ── Leaving ──────────────────────────────────────────────────────────────────────────────────────────────────────
-  // Answers everyone who waits with `error` (NOT_COORDINATOR) and forgets everything. Only destruction may follow.
+  // Answers everyone who waits with `error` (NOT_COORDINATOR) and forgets everything. Whatever is asked afterwards gets
+  // the same answer, and an append that was under way may still be settled, to no effect.
   std::vector<Reply> Unload(ErrorCode error);
 
   GroupCounts counts() const;

@@ -175,6 +175,7 @@ void GroupShard::Impl::Leave(Step& step, Ticket ticket, const LeaveGroupRequest&
     RebalanceOrCompleteJoin(step, *group);
   } else if (known) {
     CompleteJoinIfAllJoined(step, *group);  // a member id that was waited for is no longer
+    EraseIfNothing(*group);
   }
   AnswerWhenWritten(step, ticket, std::move(response));
 }
@@ -209,6 +210,7 @@ void GroupShard::Impl::SessionTimerFired(Step& step, Group& group, Member& membe
 void GroupShard::Impl::PendingMemberTimerFired(Step& step, Group& group, const std::string& member_id) {
   group.pending_members.erase(member_id);
   CompleteJoinIfAllJoined(step, group);
+  EraseIfNothing(group);
 }
 
 void GroupShard::Impl::Evict(Step& step, Group& group, Member& member) {

@@ -445,5 +445,18 @@ TEST_F(JoinTest, WhoWaitsWhenTheShardMovesIsToldToLookForIt) {
   EXPECT_EQ(Joined(join).error, ErrorCode::kNotCoordinator);
 }
 
+// An append may be what tells the runtime that the partition is no longer here.
+TEST_F(JoinTest, AShardMayBeUnloadedWhileItsAppendIsUnderWay) {
+  Ticket join = NewTicket();
+  Outcome outcome = shard_->JoinGroup(join, JoinRequest(), now_);
+  Deliver(shard_->Unload(ErrorCode::kNotCoordinator));
+  EXPECT_EQ(Joined(join).error, ErrorCode::kNotCoordinator);
+  Run(shard_->Failed(outcome.write_id, ErrorCode::kKafkaStorageError, now_));
+  EXPECT_EQ(Joined(Join()).error, ErrorCode::kNotCoordinator);
+  EXPECT_EQ(Heartbeat("x", 1), ErrorCode::kNotCoordinator);
+  Run(shard_->Committed(100, now_));
+  EXPECT_EQ(shard_->NextDeadlineMs(), std::nullopt);
+}
+
 }  // namespace
 }  // namespace kb::group

@@ -34,6 +34,7 @@ TEST(PartitionOfGroupTest, MalformedUtf8CountsAsReplacementCharacters) {
   EXPECT_EQ(JavaStringHash("\xff"), 0xfffd);
   EXPECT_EQ(JavaStringHash("\xc3"), 0xfffd);                  // cut short
   EXPECT_EQ(Utf16Length("\xc0\x80"), 2u);                     // overlong
+  EXPECT_EQ(JavaStringHash("\xe2\x82"), 0xfffd);              // one replacement for what was begun
   EXPECT_EQ(Utf16Length("\xed\xa0\x80"), 3u);                 // a surrogate encoded by itself
   EXPECT_EQ(Utf16Length("a\xf5z"), 3u);
 }
