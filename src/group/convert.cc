@@ -268,6 +268,12 @@ void SetPartition(Partition& to, const OffsetFetchResponse::Partition& from) {
   to.error_code = Code(from.error);
 }
 
+// From v2 on an error of the group stands alone; before, its partitions carry it.
+bool TellsTopics(const OffsetFetchResponse& group, int16_t version) {
+  constexpr int16_t kGroupErrorVersion = 2;
+  return group.error == ErrorCode::kNone || version < kGroupErrorVersion;
+}
+
 template <typename Topics>
 void SetTopics(Topics& to, const std::vector<OffsetFetchResponse::Topic>& from, Arena& arena) {
   to.Reserve(arena, from.size());
@@ -283,17 +289,12 @@ void SetTopics(Topics& to, const std::vector<OffsetFetchResponse::Topic>& from, 
 }  // namespace
 
 message::OffsetFetchResponse ToMessage(std::span<const OffsetFetchResponse> groups, int16_t version, Arena& arena) {
-  constexpr int16_t kGroupErrorVersion = 2;
   constexpr int16_t kGroupsVersion = 8;
   message::OffsetFetchResponse message;
   if (version < kGroupsVersion) {
     KB_CHECK(groups.size() == 1);
     message.error_code = Code(groups[0].error);
-    SetTopics(message.topics, groups[0].topics, arena);
-    if (version >= kGroupErrorVersion || groups[0].error == ErrorCode::kNone) return message;
-    for (auto& topic : message.topics) {
-      for (auto& partition : topic.partitions) partition.error_code = Code(groups[0].error);
-    }
+    if (TellsTopics(groups[0], version)) SetTopics(message.topics, groups[0].topics, arena);
     return message;
   }
   message.groups.Reserve(arena, groups.size());
@@ -301,7 +302,7 @@ message::OffsetFetchResponse ToMessage(std::span<const OffsetFetchResponse> grou
     auto& listed = message.groups.Add(arena);
     listed.group_id = group.group_id;
     listed.error_code = Code(group.error);
-    SetTopics(listed.topics, group.topics, arena);
+    if (TellsTopics(group, version)) SetTopics(listed.topics, group.topics, arena);
   }
   return message;
 }

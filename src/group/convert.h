@@ -53,7 +53,7 @@ message::SyncGroupResponse ToMessage(const SyncGroupResponse& response, int16_t 
 message::HeartbeatResponse ToMessage(const HeartbeatResponse& response, int16_t version, Arena& arena);
 message::LeaveGroupResponse ToMessage(const LeaveGroupResponse& response, int16_t version, Arena& arena);
 message::OffsetCommitResponse ToMessage(const OffsetCommitResponse& response, int16_t version, Arena& arena);
-// v1–v7 hold exactly one group. v0 and v1 have no place for an error of the group: it goes to its partitions.
+// v1–v7 hold exactly one group. v1 has no place for an error of the group: its partitions carry it (see ErrorResponse).
 message::OffsetFetchResponse ToMessage(std::span<const OffsetFetchResponse> groups, int16_t version, Arena& arena);
 message::OffsetDeleteResponse ToMessage(const OffsetDeleteResponse& response, int16_t version, Arena& arena);
 message::ListGroupsResponse ToMessage(const ListGroupsResponse& response, int16_t version, Arena& arena);

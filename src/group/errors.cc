@@ -49,6 +49,14 @@ OffsetFetchResponse ErrorResponse(const OffsetFetchRequest& request, ErrorCode e
   OffsetFetchResponse response;
   response.group_id = request.group_id;
   response.error = error;
+  if (!request.topics.has_value()) return response;
+  // For v1, which has no place for the error but these.
+  for (const OffsetFetchRequest::Topic& topic : *request.topics) {
+    auto& answered = response.topics.emplace_back();
+    answered.name = topic.name;
+    answered.topic_id = topic.topic_id;
+    for (int32_t partition : topic.partitions) answered.partitions.push_back({.index = partition, .error = error});
+  }
   return response;
 }
 
@@ -78,7 +86,8 @@ struct SetError {
   Response operator()(LeaveGroupResponse&) const { return LeaveGroupResponse{.error = error}; }
   Response operator()(OffsetDeleteResponse&) const { return OffsetDeleteResponse{.error = error}; }
   Response operator()(OffsetFetchResponse& response) const {
-    return OffsetFetchResponse{.group_id = std::move(response.group_id), .error = error};
+    response.error = error;
+    return std::move(response);
   }
   Response operator()(OffsetCommitResponse& response) const {
     for (auto& topic : response.topics) {

@@ -112,6 +112,8 @@ struct OffsetFetchRequest {
   bool require_stable = false;
 };
 
+// Of existing partitions only: the handler answers UNKNOWN_TOPIC_OR_PARTITION for the others, when the group itself is no
+// error.
 struct OffsetDeleteRequest {
   struct Topic {
     std::string name;

@@ -178,8 +178,7 @@ TEST_F(ConvertTest, OffsetFetchIsOneGroupOrMany) {
   topic.name = "t";
   topic.partition_indexes = protocol::Array<int32_t>::Of(arena_, {0, 2});
   OffsetFetchResponse found{.group_id = "g", .topics = {{"t", Uuid(1, 2), {{.committed_offset = 5}}}}};
-  OffsetFetchResponse refused{.group_id = "g", .error = ErrorCode::kNotCoordinator,
-                              .topics = {{"t", Uuid(), {{.index = 0}}}}};
+  OffsetFetchResponse refused = ErrorResponse(FromMessage(one, 1).at(0), ErrorCode::kNotCoordinator);
   for (int16_t version = 1; version <= 7; ++version) {
     SCOPED_TRACE(version);
     auto requests = FromMessage(Through(one, version), version);
@@ -188,7 +187,8 @@ TEST_F(ConvertTest, OffsetFetchIsOneGroupOrMany) {
     auto answer = Through(ToMessage({&found, 1}, version, arena_), version);
     EXPECT_EQ(answer.topics[0].partitions[0].committed_offset, 5);
     auto no = Through(ToMessage({&refused, 1}, version, arena_), version);
-    EXPECT_EQ(version == 1 ? no.topics[0].partitions[0].error_code : no.error_code, 16);
+    EXPECT_THAT(no.topics, SizeIs(version == 1 ? 1 : 0));
+    EXPECT_EQ(version == 1 ? no.topics[0].partitions[1].error_code : no.error_code, 16);
   }
   one.topics = protocol::Array<message::OffsetFetchRequest::OffsetFetchRequestTopic>::Null();
   EXPECT_FALSE(FromMessage(Through(one, 2), 2).at(0).topics.has_value());
