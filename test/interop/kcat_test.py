@@ -99,7 +99,7 @@ class Kcat(harness.BrokerTest):
     def test_a_waiting_consumer_is_woken_by_a_record(self):
         topic = self.topic()
         waiting = harness.Process(["kcat", "-b", self.broker.address, "-C", "-t", topic, "-p", "0", "-o", "end", "-u",
-                                   "-X", "fetch.wait.max.ms=20000"])
+                                   "-X", "fetch.wait.max.ms=1000"])
         self.addCleanup(waiting.end)
         waiting.wait_for_line("Reached end of topic")
         self.produce(topic, ["wake up"], "-p", "0")

@@ -5,6 +5,7 @@ from it.
 Where the broker differs on purpose the case says so: see OURS. The folder of the recordings comes from GOLDEN_DIR where
 that is set.
 """
+import base64
 import gzip
 import json
 import os
@@ -203,6 +204,27 @@ class Probes(harness.BrokerTest):
             self.assertEqual(first, connection.finish("Fetch", 12)[0])
             self.assertGreater(time.monotonic() - at, 0.39)
             self.assertEqual(second, connection.finish("ApiVersions", 0)[0])
+
+    def test_a_waiting_fetch_is_woken_by_what_it_waits_for(self):
+        """min.bytes counts over all partitions of the fetch: one small batch is not enough, a second one is."""
+        topic = self.topic(partitions=2)
+        small = batch.build([(b"k", b"v")])
+        with self.broker.connect(40) as reader, self.broker.connect() as writer:
+            reader.start("Fetch", 12, maxWaitMs=30000, minBytes=2 * len(small), sessionEpoch=-1, topics=[
+                {"topic": topic, "partitions": [{"partition": i, "fetchOffset": 0, "currentLeaderEpoch": -1,
+                                                 "partitionMaxBytes": 1000} for i in (0, 1)]}])
+            ProduceVectors.produce(writer, topic, small, partition=0)
+            self.assertEqual(0, ProduceVectors.result(writer)["errorCode"])
+            reader.socket.settimeout(0.2)
+            self.assertEqual(("timeout", b""), reader.receive())
+            ProduceVectors.produce(writer, topic, small, partition=1)
+            self.assertEqual(0, ProduceVectors.result(writer)["errorCode"])
+            at = time.monotonic()
+            reader.socket.settimeout(20)
+            _, answer = reader.finish("Fetch", 12)
+            self.assertLess(time.monotonic() - at, 5)
+            self.assertEqual(2 * len(small), sum(len(base64.b64decode(p["records"] or ""))
+                                                 for p in answer["responses"][0]["partitions"]))
 
     def end_of(self, topic):
         with self.broker.connect() as connection:
@@ -434,12 +456,10 @@ class AsItStandsInThePlan(harness.BrokerTest):
 
 
 def as_base64(data):
-    import base64
     return base64.b64encode(data).decode()
 
 
 def fetch(connection, topic, offset):
-    import base64
     answer = connection.call("Fetch", 12, maxWaitMs=0, minBytes=0, maxBytes=1 << 24, sessionEpoch=-1, topics=[
         {"topic": topic, "partitions": [{"partition": 0, "fetchOffset": offset, "currentLeaderEpoch": -1,
                                          "partitionMaxBytes": 1 << 24}]}])
