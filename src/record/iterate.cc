@@ -69,7 +69,7 @@ bool ReadHeader(FieldReader& fields, Header* header) {
 }
 
 bool ReadHeaders(FieldReader& fields, Headers* headers) {
-  int32_t count;
+  int32_t count = 0;
   if (!fields.Varint(&count) || count < 0) return false;
   ByteView encoded = fields.rest();
   Header ignored;
