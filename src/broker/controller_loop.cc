@@ -242,11 +242,12 @@ reactor::Task<void> ControllerLoop::AutoCreate(std::vector<std::string> names) {
 
 reactor::Task<ErrorCode> ControllerLoop::EnsureTopic(std::string name, int32_t partitions, int16_t replication_factor,
                                                      std::map<std::string, std::string> configs) {
-  if (controller_->published()->FindTopic(name) != nullptr) co_return ErrorCode::kNone;
+  auto in_service = [this, &name] { return environment_.cluster.images->Get().FindTopic(name) != nullptr; };
+  if (in_service()) co_return ErrorCode::kNone;
   while (being_created_.contains(name)) {
     auto wait = progress_.Wait();
     co_await wait;
-    if (controller_->published()->FindTopic(name) != nullptr) co_return ErrorCode::kNone;
+    if (in_service()) co_return ErrorCode::kNone;
   }
   being_created_[name] = 1;
   Arena arena;
