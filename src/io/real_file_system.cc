@@ -2,7 +2,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
@@ -77,10 +76,13 @@ class RealFile final : public File {
       size_t count = 0;
       for (size_t i = part; i < parts.size() && count < kMostParts; ++i) {
         ByteView bytes = i == part ? parts[i].subspan(skipped) : parts[i];
-        if (!bytes.empty()) vector[count++] = {const_cast<uint8_t*>(bytes.data()), bytes.size()};
-        else if (count == 0) part = i + 1, skipped = 0;
+        vector[count++] = {const_cast<uint8_t*>(bytes.data()), bytes.size()};
       }
-      if (count == 0) break;
+      if (std::all_of(vector.begin(), vector.begin() + count, [](const iovec& each) { return each.iov_len == 0; })) {
+        part += count;
+        skipped = 0;
+        continue;
+      }
       ssize_t wrote = pwritev(descriptor_, vector.data(), static_cast<int>(count), static_cast<off_t>(position));
       if (wrote < 0 && errno == EINTR) continue;
       if (wrote < 0) return FailedAt("write", path(), position);
@@ -294,16 +296,16 @@ class Posix final : public FileSystem {
     return Space{about.f_blocks * about.f_frsize, about.f_bavail * about.f_frsize};
   }
 
-  // flock, and not fcntl's record locks: those of a process end when ANY of its descriptors of the file closes. Apache
-  // Kafka takes a record lock (java.nio), so both are taken: either program keeps the other out.
+  // A record lock, because that is what Apache Kafka takes (java.nio) and either program must keep the other out; of the
+  // open file description, because the classic kind ends when ANY of the process's descriptors of the file closes.
   Result<std::unique_ptr<FileLock>> Lock(const std::string& path) override {
     int descriptor = OpenRetrying(path, O_RDWR | O_CREAT, 0644);
     if (descriptor < 0) return Failed("open", path);
     struct flock whole {};
     whole.l_type = F_WRLCK;
     whole.l_whence = SEEK_SET;
-    if (flock(descriptor, LOCK_EX | LOCK_NB) != 0 || fcntl(descriptor, F_SETLK, &whole) != 0) {
-      bool busy = errno == EWOULDBLOCK || errno == EACCES || errno == EAGAIN;
+    if (fcntl(descriptor, F_OFD_SETLK, &whole) != 0) {
+      bool busy = errno == EACCES || errno == EAGAIN;
       Error error = Failed("lock", path);
       if (busy) error.kind = ErrorKind::kBusy;
       close(descriptor);

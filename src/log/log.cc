@@ -32,7 +32,7 @@ Log::~Log() = default;
 
 Result<std::unique_ptr<Log>> Log::Open(io::FileSystem& files, LogOptions options, RecoveryReport* report) {
   RecoveryReport unread;
-  return LogRecovery::Run(files, std::move(options), report != nullptr ? *report : unread);
+  return LogRecovery::Run(files, std::move(options), report != nullptr ? *report : unread, /*is_reload=*/false);
 }
 
 // ---- state
@@ -241,6 +241,7 @@ Status Log::StartSegment(Offset base_offset, int64_t now_ms) {
   if (config_.preallocate) KB_RETURN_IF_ERROR((*file)->Preallocate(static_cast<uint64_t>(config_.segment_bytes)));
   if (!segments_.empty()) {
     active().Seal(files_);
+    AddIndexesToFlush(unflushed_, active());  // its log may be on the disk already
     AddSnapshot(unflushed_);
   }
   SegmentState state;
@@ -270,8 +271,10 @@ void Log::AddToFlush(FlushJob& job, size_t segment) const {
   } else {
     job.paths_.push_back(source.PathOf(kLogSuffix));
   }
-  if (segment + 1 == segments_.size()) return;  // the active segment's indexes are not final: built anew after a crash
-  for (std::string& path : source.Paths()) {
+}
+
+void Log::AddIndexesToFlush(FlushJob& job, const Segment& segment) {
+  for (std::string& path : segment.Paths()) {
     if (!path.ends_with(kLogSuffix)) job.paths_.push_back(std::move(path));
   }
 }
@@ -307,11 +310,8 @@ FlushJob Log::PrepareFlush() {
 FlushJob Log::PrepareCheckpoint() {
   active().SpillIndexes(files_);
   if (log_end_offset_ > active().base_offset()) AddSnapshot(unflushed_);
-  FlushJob job = PrepareFlush();
-  for (std::string& path : active().Paths()) {
-    if (!path.ends_with(kLogSuffix)) job.paths_.push_back(std::move(path));
-  }
-  return job;
+  AddIndexesToFlush(unflushed_, active());
+  return PrepareFlush();
 }
 
 FlushJob Log::PrepareClose() {
@@ -322,11 +322,8 @@ FlushJob Log::PrepareClose() {
     if (log.ok() && *log != nullptr) (void)(*log)->Truncate(active().size_bytes());
   }
   if (log_end_offset_ > Offset(0)) AddSnapshot(unflushed_);
-  FlushJob job = PrepareFlush();
-  for (std::string& path : active().Paths()) {
-    if (!path.ends_with(kLogSuffix)) job.paths_.push_back(std::move(path));
-  }
-  return job;
+  AddIndexesToFlush(unflushed_, active());
+  return PrepareFlush();
 }
 
 void Log::FlushCompleted(const FlushJob& job, const Status& status) {
@@ -589,8 +586,8 @@ Result<RemovalJob> Log::TruncateTo(Offset offset, int64_t now_ms) {
   if (found.outcome == Lookup::kFailed) return *found.error;
   RemovalJob job;
   job.file_system_ = &files_;
-  // The later segments first: a crash in between leaves a log that is longer than wanted, never one with a hole.
-  for (size_t i = cut + 1; i < segments_.size(); ++i) {
+  // The last segment first: a crash in between leaves a log that is longer than wanted, never one with a hole.
+  for (size_t i = segments_.size() - 1; i > cut; --i) {
     for (std::string& path : segments_[i]->Paths()) job.paths_.push_back(std::move(path));
     job.paths_.push_back(segments_[i]->PathOf(kSnapshotSuffix));
     job.bytes_ += segments_[i]->size_bytes();
@@ -620,6 +617,7 @@ Result<RemovalJob> Log::TruncateFullyAndStartAt(Offset offset, int64_t now_ms) {
   for (const io::DirectoryEntry& entry : *entries) {
     if (ParseOffsetFileName(entry.name)) job.paths_.push_back(directory_ + "/" + entry.name);
   }
+  std::reverse(job.paths_.begin(), job.paths_.end());  // the last segment first, as above
   job.bytes_ = size_bytes();
   job.segments_ = segments_.size();
   KB_RETURN_IF_ERROR(job.Rename());
@@ -653,7 +651,8 @@ Status Log::Reload(int64_t now_ms) {
   const Offset durable = recovery_point_;
   KB_RETURN_IF_ERROR(io::WriteFileAtomically(files_, directory_ + "/" + std::string(kLeaderEpochFile),
                                              EpochCheckpointText(epochs_.entries())));
-  Result<std::unique_ptr<Log>> reloaded = Open(files_, std::move(options));
+  RecoveryReport unread;
+  Result<std::unique_ptr<Log>> reloaded = LogRecovery::Run(files_, std::move(options), unread, /*is_reload=*/true);
   if (!reloaded.ok()) return reloaded.error();
   Log& source = **reloaded;
   ++truncations_;

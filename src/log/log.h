@@ -242,6 +242,7 @@ class Log {
   Status StartSegment(Offset base_offset, int64_t now_ms);
 
   void AddToFlush(FlushJob& job, size_t segment) const;
+  static void AddIndexesToFlush(FlushJob& job, const Segment& segment);
   void AddSnapshot(FlushJob& job);
 
   Lookup Locate(size_t segment, Offset offset, Blocking blocking) const;

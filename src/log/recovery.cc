@@ -91,8 +91,12 @@ bool Ascends(const auto& entries, auto field) {
 
 class Recovery {
  public:
-  Recovery(io::FileSystem& files, LogOptions& options, RecoveryReport& report)
-      : files_(files), options_(options), report_(report), producers_(options.config.most_producers) {}
+  Recovery(io::FileSystem& files, LogOptions& options, RecoveryReport& report, bool is_reload)
+      : files_(files),
+        options_(options),
+        report_(report),
+        is_reload_(is_reload),
+        producers_(options.config.most_producers) {}
 
   Status Run();
 
@@ -145,6 +149,7 @@ class Recovery {
   io::FileSystem& files_;
   LogOptions& options_;
   RecoveryReport& report_;
+  const bool is_reload_;
   ReplicaFiles listed_;
   bool epochs_are_known_ = false;
   size_t first_recovered_ = 0;
@@ -259,6 +264,9 @@ Status Recovery::LoadSegments() {
     Result<bool> is_cut = RecoverSegment(pieces_[i], i == first_recovered_);
     if (!is_cut.ok()) return is_cut.error();
     if (*is_cut) return DropFrom(i + 1);
+    // No reason to end the log: a compacted one has such gaps, and whether it ever was is not known here.
+    bool has_gap = !pieces_[i].is_last() && log_end_offset_ < pieces_[i].limit;
+    if (has_gap) Note("no records from " + ToString(log_end_offset_) + " up to " + ToString(pieces_[i].limit));
   }
   return {};
 }
@@ -487,7 +495,7 @@ Result<ScanResult> Recovery::Scan(Piece& piece, const io::File& log, ScanStart s
   start.state.size_bytes = piece.file_bytes;
   piece.segment = std::make_unique<Segment>(directory(), piece.base_offset, std::move(start.state));
   SegmentState& state = piece.segment->mutable_state();
-  SegmentScan scan(log, start.position, piece.file_bytes, piece.base_offset, SegmentScan::kCheckCrc);
+  SegmentScan scan(log, start.position, piece.file_bytes, piece.base_offset, SegmentScan::kCheckCrc, piece.limit);
   while (true) {
     SegmentScan::Answer answer = scan.Next();
     if (answer == SegmentScan::kEnd) return result;
@@ -566,7 +574,8 @@ Status Recovery::LoadProducers() {
   producers_.Clear();
   std::optional<Offset> restored = RestoreSnapshot(derived_from);
   // Without any snapshot a clean stop is believed to have had nothing to remember, save in the segment that is at hand.
-  Offset from = options_.was_clean ? std::min(derived_from, pieces_.back().base_offset) : pieces_.front().base_offset;
+  bool believes = options_.was_clean && !is_reload_;
+  Offset from = believes ? std::min(derived_from, pieces_.back().base_offset) : pieces_.front().base_offset;
   if (restored) from = *restored;
   if (!restored) producers_.Clear();
   for (size_t i = 0; i < pieces_.size(); ++i) {
@@ -675,14 +684,18 @@ Result<SegmentState> RebuildIndexes(io::FileSystem& files, const std::string& di
   return state;
 }
 
-Result<std::unique_ptr<Log>> LogRecovery::Run(io::FileSystem& files, LogOptions options, RecoveryReport& report) {
-  Recovery recovery(files, options, report);
+Result<std::unique_ptr<Log>> LogRecovery::Run(io::FileSystem& files, LogOptions options, RecoveryReport& report,
+                                              bool is_reload) {
+  Recovery recovery(files, options, report, is_reload);
   KB_RETURN_IF_ERROR(recovery.Run());
   std::unique_ptr<Log> log(new Log(files, std::move(options)));
   for (Piece& piece : recovery.pieces_) {
     // Segments refer to the directory's name by view: the log's, which stays.
     log->segments_.push_back(
         std::make_unique<Segment>(log->directory_, piece.base_offset, piece.segment->state()));
+    // The indexes of what was scanned may have been written just now, and its last bytes be in memory only.
+    bool is_recovered = piece.limit > recovery.recovery_point_;
+    if (is_recovered && !piece.is_last()) Log::AddIndexesToFlush(log->unflushed_, *log->segments_.back());
   }
   log->log_start_offset_ = recovery.log_start_offset_;
   log->log_end_offset_ = recovery.log_end_offset_;

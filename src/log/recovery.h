@@ -27,7 +27,9 @@ namespace kb::log {
 
 class LogRecovery {
  public:
-  static Result<std::unique_ptr<Log>> Run(io::FileSystem& files, LogOptions options, RecoveryReport& report);
+  // is_reload: of a log that was in use until now; producer state is then never taken for granted.
+  static Result<std::unique_ptr<Log>> Run(io::FileSystem& files, LogOptions options, RecoveryReport& report,
+                                          bool is_reload);
 };
 
 }  // namespace kb::log

@@ -41,7 +41,8 @@ bool SegmentScan::HeaderIsPlausible(const record::BatchHeader& header, uint64_t 
   if (!header.length_is_sane() || static_cast<uint64_t>(header.size_bytes()) > end_ - position) return false;
   if (header.magic() != record::kMagic || header.last_offset_delta() < 0) return false;
   // What the indexes can express: offsets relative to the segment in 31 bits.
-  if (header.base_offset() < base_offset_) return false;
+  // (The base offset is outside of the checksum: this is all that can be said about it.)
+  if (header.base_offset() < base_offset_ || header.last_offset() >= limit_) return false;
   return header.base_offset() - base_offset_ <= INT32_MAX && header.last_offset() - base_offset_ <= INT32_MAX;
 }
 

@@ -33,9 +33,16 @@ class SegmentScan {
   };
   static constexpr size_t kWindowBytes = 256 << 10;
 
-  // [from, end): bytes of the file; a batch begins at `from`. base_offset: of the segment.
-  SegmentScan(const io::File& file, uint64_t from, uint64_t end, Offset base_offset, Depth depth)
-      : file_(file), end_(end), base_offset_(base_offset), depth_(depth), next_(from), position_(from) {}
+  // [from, end): bytes of the file; a batch begins at `from`. base_offset: of the segment; limit: of the next one.
+  SegmentScan(const io::File& file, uint64_t from, uint64_t end, Offset base_offset, Depth depth,
+              Offset limit = Offset(INT64_MAX))
+      : file_(file),
+        end_(end),
+        base_offset_(base_offset),
+        limit_(limit),
+        depth_(depth),
+        next_(from),
+        position_(from) {}
 
   Answer Next();
   // After kDamaged: looks for the next batch that is whole and right, checksum included, with its offsets in
@@ -63,6 +70,7 @@ class SegmentScan {
   const io::File& file_;
   const uint64_t end_;
   const Offset base_offset_;
+  const Offset limit_;
   const Depth depth_;
   uint64_t next_;      // where Next looks
   uint64_t position_;  // of the batch, or of the damage

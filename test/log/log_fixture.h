@@ -69,6 +69,16 @@ class LogTest : public testing::Test {
   LogTest() {
     config_.index_interval_bytes = 200;
     config_.segment_bytes = 1 << 20;
+    TakeNewDisk(1);
+  }
+
+  // An empty replica directory on a disk of its own.
+  void TakeNewDisk(uint64_t seed) {
+    log_.reset();
+    files_ = test::SimFileSystem(seed);
+    recovery_point_ = Offset(0);
+    log_start_.reset();
+    time_ms_ = kT0;
     EXPECT_TRUE(files_.CreateDirectories("/data").ok());
     EXPECT_TRUE(files_.SyncDirectory("/").ok());
     EXPECT_TRUE(CreateReplicaDirectory(files_, "/data", {"topic", 0}, Uuid(7, 7)).ok());

@@ -88,11 +88,6 @@ struct SimFileSystem::Node {
   }
 };
 
-// Makes `name` mean `node`, or nothing; a rename is two of them that go together.
-struct SimFileSystem::NameChange {
-  std::vector<std::pair<std::string, NodePtr>> assignments;
-};
-
 class SimFileSystem::SimFile final : public File {
  public:
   SimFile(SimFileSystem& files, std::string path, NodePtr node)
@@ -395,12 +390,13 @@ Status SimFileSystem::CreateDirectories(const std::string& path) {
   std::string at = Tidy(path);
   std::vector<std::string> missing;
   for (std::string up = at; !live_.contains(up); up = ParentOf(up)) missing.push_back(up);
+  NodePtr nearest = Find(missing.empty() ? at : ParentOf(missing.back()));
+  if (!nearest->is_directory) return OsError(ENOTDIR, "make directory " + path);
   for (auto up = missing.rbegin(); up != missing.rend(); ++up) {
     NodePtr node = std::make_shared<Node>();
     node->is_directory = true;
     Change(ParentOf(*up), {{{*up, node}}});
   }
-  if (!Find(at)->is_directory) return OsError(ENOTDIR, "make directory " + path);
   return Leave("make directory " + path);
 }
 

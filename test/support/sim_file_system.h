@@ -25,6 +25,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/random.h"
@@ -48,6 +49,8 @@ class SimFileSystem final : public io::FileSystem {
  public:
   explicit SimFileSystem(uint64_t seed = 1);
   ~SimFileSystem() override;
+  // For a new disk in the place of the old one; nothing of the old one is open then.
+  SimFileSystem& operator=(SimFileSystem&&) = default;
 
   // ---- what a test does to the disk
   void Cut(PowerLoss loss);              // and power on again
@@ -88,7 +91,10 @@ class SimFileSystem final : public io::FileSystem {
 
  private:
   struct Node;
-  struct NameChange;
+  // Makes names mean nodes, or nothing; a rename is several assignments that go together.
+  struct NameChange {
+    std::vector<std::pair<std::string, std::shared_ptr<Node>>> assignments;
+  };
   struct Fault {
     IoCall call;
     uint64_t left;
