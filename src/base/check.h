@@ -1,5 +1,6 @@
 // CHECK: what must hold unless this program is wrong. It stops the process before nonsense is written; it is never used
-// for what a peer or a disk may do (see base/result.h for that). On in every build: each check is a compare and a branch.
+// for what a peer or a disk may do (see base/result.h for that). On in every build: each check is a compare and a
+// branch.
 #pragma once
 
 namespace kb {

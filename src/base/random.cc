@@ -37,8 +37,8 @@ uint64_t Random::Next() {
 
 Uuid Random::NextUuid() {
   for (;;) {
-    uint64_t high = (Next() & ~uint64_t{0xf000}) | 0x4000;                       // version 4
-    uint64_t low = (Next() & ~(uint64_t{3} << 62)) | (uint64_t{2} << 62);        // variant 2
+    uint64_t high = (Next() & ~uint64_t{0xf000}) | 0x4000;                 // version 4
+    uint64_t low = (Next() & ~(uint64_t{3} << 62)) | (uint64_t{2} << 62);  // variant 2
     Uuid id(high, low);
     if (id.ToString()[0] != '-') return id;
   }

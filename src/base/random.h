@@ -14,8 +14,8 @@ class Random {
   uint64_t Next();
   // Uniform in [0, bound); bound > 0.
   uint64_t Below(uint64_t bound) { return Next() % bound; }
-  // Version 4, not zero, not reserved, and its text does not start with '-' (Uuid.randomUuid: tools take such a text for
-  // an option).
+  // Version 4, not zero, not reserved, and its text does not start with '-' (Uuid.randomUuid: tools take such a text
+  // for an option).
   Uuid NextUuid();
 
  private:

@@ -7,8 +7,8 @@
 
 namespace kb {
 
-// text itself when it is valid; else a copy with U+FFFD for each malformed sequence (the maximal-subpart rule of Unicode,
-// which is Java's, too).
+// text itself when it is valid; else a copy with U+FFFD for each malformed sequence (the maximal-subpart rule of
+// Unicode, which is Java's, too).
 std::string_view ValidUtf8(std::string_view text, Arena& arena);
 
 }  // namespace kb

@@ -41,10 +41,10 @@ class Uuid {
 
 // Reserved in Kafka: never given to a topic or a directory (Uuid.RESERVED, DirectoryId).
 inline constexpr Uuid kZeroUuid;
-inline constexpr Uuid kMetadataTopicId{0, 1};          // "AAAAAAAAAAAAAAAAAAAAAQ"
-inline constexpr Uuid kMigratingDirectory{0, 0};       // of a replica from before directories had ids
-inline constexpr Uuid kUnassignedDirectory{0, 1};      // the broker has several and is to choose
-inline constexpr Uuid kLostDirectory{0, 2};            // offline, and nobody knows which it was
+inline constexpr Uuid kMetadataTopicId{0, 1};      // "AAAAAAAAAAAAAAAAAAAAAQ"
+inline constexpr Uuid kMigratingDirectory{0, 0};   // of a replica from before directories had ids
+inline constexpr Uuid kUnassignedDirectory{0, 1};  // the broker has several and is to choose
+inline constexpr Uuid kLostDirectory{0, 2};        // offline, and nobody knows which it was
 
 }  // namespace kb
 

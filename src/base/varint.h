@@ -68,8 +68,12 @@ constexpr size_t UvarintSize(uint64_t value) {
   }
   return size;
 }
-constexpr size_t VarintSize(int32_t value) { return UvarintSize(ZigZag(value)); }
-constexpr size_t VarlongSize(int64_t value) { return UvarintSize(ZigZag(value)); }
+constexpr size_t VarintSize(int32_t value) {
+  return UvarintSize(ZigZag(value));
+}
+constexpr size_t VarlongSize(int64_t value) {
+  return UvarintSize(ZigZag(value));
+}
 
 // Writes at `to`, which has room for UvarintSize(value), and returns the first byte behind.
 inline uint8_t* WriteUvarint(uint8_t* to, uint64_t value) {
@@ -80,7 +84,11 @@ inline uint8_t* WriteUvarint(uint8_t* to, uint64_t value) {
   *to++ = static_cast<uint8_t>(value);
   return to;
 }
-inline uint8_t* WriteVarint(uint8_t* to, int32_t value) { return WriteUvarint(to, ZigZag(value)); }
-inline uint8_t* WriteVarlong(uint8_t* to, int64_t value) { return WriteUvarint(to, ZigZag(value)); }
+inline uint8_t* WriteVarint(uint8_t* to, int32_t value) {
+  return WriteUvarint(to, ZigZag(value));
+}
+inline uint8_t* WriteVarlong(uint8_t* to, int64_t value) {
+  return WriteUvarint(to, ZigZag(value));
+}
 
 }  // namespace kb

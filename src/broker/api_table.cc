@@ -57,13 +57,12 @@ constexpr int16_t StableMax(const protocol::ApiInfo& info) {
   return static_cast<int16_t>(info.max_version - (info.newest_is_unstable ? 1 : 0));
 }
 
-#define KB_ROW(Api, where, order)                                                                            \
-  ApiRow {                                                                                                   \
-    .key = ApiKey::k##Api, .min_version = message::Api##Request::kMinVersion,                                \
-    .max_version = message::Api##Request::kMaxVersion,                                                       \
-    .advertised_min_version = message::Api##Request::kMinVersion, .on_broker = true,                         \
-    .on_controller = (where) == kBoth, .overlaps = (order) == kOverlaps,                                     \
-    .serve = &Serve<message::Api##Request, message::Api##Response, &Handle##Api>                             \
+#define KB_ROW(Api, where, order)                                                                                    \
+  ApiRow {                                                                                                           \
+    .key = ApiKey::k##Api, .min_version = message::Api##Request::kMinVersion,                                        \
+    .max_version = message::Api##Request::kMaxVersion, .advertised_min_version = message::Api##Request::kMinVersion, \
+    .on_broker = true, .on_controller = (where) == kBoth, .overlaps = (order) == kOverlaps,                          \
+    .serve = &Serve<message::Api##Request, message::Api##Response, &Handle##Api>                                     \
   }
 
 // Differs from its schema in what it advertises.
@@ -118,7 +117,9 @@ static_assert(IsAscending(), "FindRow looks them up by key");
 
 }  // namespace
 
-std::span<const ApiRow> ApiTable() { return kRows; }
+std::span<const ApiRow> ApiTable() {
+  return kRows;
+}
 
 const ApiRow* FindRow(int16_t key) {
   auto found = std::lower_bound(std::begin(kRows), std::end(kRows), key, [](const ApiRow& row, int16_t wanted) {

@@ -1,5 +1,5 @@
-// The dispatch table: one row for each API that is served, and nothing else anywhere that says what is served. ApiVersions
-// answers from it, so what is advertised is what is there. Built at compile time, shared read-only.
+// The dispatch table: one row for each API that is served, and nothing else anywhere that says what is served.
+// ApiVersions answers from it, so what is advertised is what is there. Built at compile time, shared read-only.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,7 @@ class RequestContext;
 
 struct ApiRow {
   protocol::ApiKey key;
-  int16_t min_version;             // served, both inclusive
+  int16_t min_version;  // served, both inclusive
   int16_t max_version;
   int16_t advertised_min_version;  // Produce says 0 (old librdkafka does not compress otherwise) and closes on 0 to 2
   bool on_broker;

@@ -1,5 +1,5 @@
-// ConfigView: what configuration says, given a metadata image: server.properties below, the image's dynamic values on top.
-// Immutable (the image brings what changes), any thread.
+// ConfigView: what configuration says, given a metadata image: server.properties below, the image's dynamic values on
+// top. Immutable (the image brings what changes), any thread.
 #pragma once
 
 #include <string_view>
@@ -15,7 +15,8 @@ namespace kb::broker {
 class ConfigView {
  public:
   // config outlives this.
-  explicit ConfigView(const config::ServerConfig& config) : config_(config), node_name_(std::to_string(config.node_id)) {}
+  explicit ConfigView(const config::ServerConfig& config)
+      : config_(config), node_name_(std::to_string(config.node_id)) {}
 
   const config::ServerConfig& server() const { return config_; }
   const std::string& node_name() const { return node_name_; }  // the node id, as resources of type broker are named

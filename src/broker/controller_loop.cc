@@ -234,8 +234,8 @@ reactor::Task<void> ControllerLoop::AutoCreate(std::vector<std::string> names) {
     auto create = EnsureTopic(name, -1, -1, {});
     ErrorCode error = co_await create;
     if (error != ErrorCode::kNone && error != ErrorCode::kTopicAlreadyExists) {
-      environment_.log.Warning("topic " + name + " was asked for and cannot be created: " +
-                               std::string(ErrorName(error)));
+      environment_.log.Warning("topic " + name +
+                               " was asked for and cannot be created: " + std::string(ErrorName(error)));
     }
   }
 }

@@ -91,7 +91,7 @@ class ControllerLoop {
   Offset applied_{kNoOffset};
   bool writing_ = false;
   bool snapshotting_ = false;
-  reactor::Signal progress_;  // applied_ moved
+  reactor::Signal progress_;                  // applied_ moved
   std::map<std::string, int> being_created_;  // by AutoCreate and EnsureTopic
 };
 

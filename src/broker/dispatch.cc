@@ -20,7 +20,7 @@ class Dispatch::Conversation final : public net::ConnectionState {
     size_t body_position;
   };
   size_t running = 0;
-  std::optional<Waiting> waiting; // for all that runs to be done
+  std::optional<Waiting> waiting;  // for all that runs to be done
 };
 
 Dispatch::Conversation& Dispatch::ConversationOf(net::Connection& connection) {
@@ -39,16 +39,18 @@ void Dispatch::OnFrame(net::Connection& connection, uint64_t sequence, net::Fram
   }
   const ApiRow* row = FindRow(header.api_key);
   if (row == nullptr || !row->ServedOn(listener)) {
-    return Refuse(connection, sequence, "a request of api key " + std::to_string(header.api_key) +
-                                            ", which is not served on listener " + listener.name);
+    return Refuse(connection, sequence,
+                  "a request of api key " + std::to_string(header.api_key) + ", which is not served on listener " +
+                      listener.name);
   }
   Conversation& conversation = ConversationOf(connection);
   if (!row->Has(header.api_version)) {
     if (row->key == ApiKey::kApiVersions) {
       return AnswerUnknownApiVersions(connection, sequence, header.correlation_id);
     }
-    return Refuse(connection, sequence, std::string(protocol::ApiName(row->key)) + " version " +
-                                            std::to_string(header.api_version) + ", which is not served");
+    return Refuse(connection, sequence,
+                  std::string(protocol::ApiName(row->key)) + " version " + std::to_string(header.api_version) +
+                      ", which is not served");
   }
   size_t body_position = reader.position();
   if (!row->overlaps && conversation.running > 0) {
@@ -93,8 +95,9 @@ void Dispatch::Finish(net::Connection& connection, uint64_t sequence, const ApiR
       connection.NoResponse(sequence);
       break;
     case RequestContext::Ending::kClose:
-      Refuse(connection, sequence, std::string(protocol::ApiName(row.key)) + " version " +
-                                       std::to_string(context.api_version()) + ": " + context.close_reason());
+      Refuse(connection, sequence,
+             std::string(protocol::ApiName(row.key)) + " version " + std::to_string(context.api_version()) + ": " +
+                 context.close_reason());
       break;
   }
   if (connection.closed() || conversation.running > 0) return;

@@ -3,13 +3,13 @@
 //   frame ─ header ─ row of the api table ─ is it its turn? ─ serve (a coroutine) ─ answer, nothing, or the end
 //
 // Order. A connection's requests take effect in the order in which they came. Produce and Fetch may overlap with what
-// follows; every other request starts when all before it are done, and the next one starts when it is done. So at most one
-// frame waits here, and the connection delivers no more meanwhile.
+// follows; every other request starts when all before it are done, and the next one starts when it is done. So at most
+// one frame waits here, and the connection delivers no more meanwhile.
 //
-// What closes a connection, with one line in the log (rate-limited by reason and address): a malformed header or body, an
-// API that is not served on this listener, a version that is not served. Exceptions, all of ApiVersions, by which clients
-// find out what is served: an unknown version is answered in version 0 with error 35; a body that cannot be read is
-// answered, since it only names the client, and the connection closes then.
+// What closes a connection, with one line in the log (rate-limited by reason and address): a malformed header or body,
+// an API that is not served on this listener, a version that is not served. Exceptions, all of ApiVersions, by which
+// clients find out what is served: an unknown version is answered in version 0 with error 35; a body that cannot be
+// read is answered, since it only names the client, and the connection closes then.
 //
 // Reactor-affine.
 #pragma once
@@ -38,8 +38,8 @@ class Dispatch final : public net::FrameHandler {
 
   void Refuse(net::Connection& connection, uint64_t sequence, std::string_view reason);
   void AnswerUnknownApiVersions(net::Connection& connection, uint64_t sequence, int32_t correlation_id);
-  void Start(net::Connection& connection, uint64_t sequence, const ApiRow& row,
-             std::unique_ptr<RequestContext> context, size_t body_position);
+  void Start(net::Connection& connection, uint64_t sequence, const ApiRow& row, std::unique_ptr<RequestContext> context,
+             size_t body_position);
   reactor::Task<void> Run(net::ConnectionRef connection, uint64_t sequence, const ApiRow& row,
                           std::unique_ptr<RequestContext> context, size_t body_position);
   void Finish(net::Connection& connection, uint64_t sequence, const ApiRow& row, RequestContext& context);

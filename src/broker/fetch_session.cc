@@ -93,7 +93,9 @@ std::vector<bool> FetchContext::Finish(const std::vector<FetchOutcome>& outcomes
 FetchSessionCache::FetchSessionCache(const Options& options, Random& random) : options_(options), random_(random) {}
 FetchSessionCache::~FetchSessionCache() = default;
 
-size_t FetchSessionCache::size() const { return sessions_.size(); }
+size_t FetchSessionCache::size() const {
+  return sessions_.size();
+}
 
 FetchSession* FetchSessionCache::Find(int32_t id) {
   auto found = sessions_.find(id);

@@ -1,5 +1,5 @@
-// Incremental fetch sessions (KIP-227): a consumer names its partitions once, later requests name only what changed, and
-// answers carry only partitions that have something to say.
+// Incremental fetch sessions (KIP-227): a consumer names its partitions once, later requests name only what changed,
+// and answers carry only partitions that have something to say.
 //
 //   request (id, epoch)   meaning
 //   (0, -1)               no session
@@ -12,8 +12,8 @@
 // the other way round 106.
 //
 // Each reactor has a cache of its own. A client that comes back over another connection, to another reactor, is told 70
-// and opens a new session, which is what the protocol foresees. Ids of different reactors never meet: id mod reactors is
-// the reactor's index. Reactor-affine. Source: KIP-227, FetchRequest v7–v18.
+// and opens a new session, which is what the protocol foresees. Ids of different reactors never meet: id mod reactors
+// is the reactor's index. Reactor-affine. Source: KIP-227, FetchRequest v7–v18.
 #pragma once
 
 #include <cstdint>
@@ -43,7 +43,7 @@ struct FetchKey {
 struct FetchPartition {
   FetchKey key;
   int64_t fetch_offset = 0;
-  int64_t log_start_offset = -1;    // of a follower; -1 for consumers
+  int64_t log_start_offset = -1;  // of a follower; -1 for consumers
   int32_t max_bytes = 0;
   int32_t current_leader_epoch = -1;
   int32_t last_fetched_epoch = -1;
@@ -96,8 +96,8 @@ class FetchContext {
 class FetchSessionCache {
  public:
   struct Options {
-    size_t slots = 1000;                   // max.incremental.fetch.session.cache.slots, this reactor's share
-    int64_t evict_after_ms = 120'000;      // a session unused for longer gives way to any new one
+    size_t slots = 1000;               // max.incremental.fetch.session.cache.slots, this reactor's share
+    int64_t evict_after_ms = 120'000;  // a session unused for longer gives way to any new one
     uint32_t reactor_index = 0;
     uint32_t reactors = 1;
   };

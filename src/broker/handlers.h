@@ -1,6 +1,6 @@
 // The handlers, one file per API in handlers/. Each reads from top to bottom: it gets the decoded request and an empty
-// response in the request's arena, and fills the response; who called it encodes and sends. Errors of the protocol go into
-// the response. On the connection's reactor.
+// response in the request's arena, and fills the response; who called it encodes and sends. Errors of the protocol go
+// into the response. On the connection's reactor.
 #pragma once
 
 #include "broker/request_context.h"
@@ -65,7 +65,7 @@
 
 namespace kb::broker {
 
-#define KB_HANDLER(Api)                                                                             \
+#define KB_HANDLER(Api)                                                                          \
   reactor::Task<void> Handle##Api(RequestContext& context, const message::Api##Request& request, \
                                   message::Api##Response& response)
 

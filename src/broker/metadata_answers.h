@@ -14,8 +14,7 @@ namespace kb::broker {
 
 // Bit n is AclOperation n. Without an authorizer everybody may do everything that exists for the kind of resource.
 inline constexpr int32_t kAllTopicOperations = 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10 | 1 << 11;
-inline constexpr int32_t kAllClusterOperations =
-    1 << 5 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12;
+inline constexpr int32_t kAllClusterOperations = 1 << 5 | 1 << 7 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 11 | 1 << 12;
 inline constexpr int32_t kAllGroupOperations = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
 
 protocol::Array<int32_t> BrokerIdList(Arena& arena, const metadata::BrokerIds& ids);

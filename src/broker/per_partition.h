@@ -1,5 +1,5 @@
-// Asking many partitions at once: each home gets one message for all of its partitions, and the answers come back in the
-// order of the question.
+// Asking many partitions at once: each home gets one message for all of its partitions, and the answers come back in
+// the order of the question.
 #pragma once
 
 #include <utility>
@@ -33,9 +33,9 @@ struct ByHome {
   }
 };
 
-// Calls ask(partition, i) for each ids[i] on its home, one after the other there; missing(error) stands in for a partition
-// that is not in service. ask may return R or Task<R>. Everything that `ask` refers to must be safe to read from the
-// other reactors while the caller waits.
+// Calls ask(partition, i) for each ids[i] on its home, one after the other there; missing(error) stands in for a
+// partition that is not in service. ask may return R or Task<R>. Everything that `ask` refers to must be safe to read
+// from the other reactors while the caller waits.
 template <typename R, typename Ask, typename Missing>
 reactor::Task<std::vector<R>> OnEachPartition(Shard& here, const std::vector<PartitionId>& ids, const Ask& ask,
                                               const Missing& missing) {

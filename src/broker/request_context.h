@@ -1,5 +1,6 @@
-// RequestContext: one request on its way, from the dispatch until its last byte has left. Keeps alive everything that the
-// request and its response point into: the frame, the arena, the metadata image, and the files that a Fetch sends from.
+// RequestContext: one request on its way, from the dispatch until its last byte has left. Keeps alive everything that
+// the request and its response point into: the frame, the arena, the metadata image, and the files that a Fetch sends
+// from.
 //
 // Reactor-affine: belongs to the connection's reactor.
 #pragma once

@@ -20,13 +20,17 @@ FetchSessionCache::Options SessionOptions(const Cluster& cluster, const reactor:
 }  // namespace
 
 Shard::Shard(const Environment& environment, std::unique_ptr<partition::PartitionTable> partitions)
-    : cluster_(environment.cluster), reactor_(environment.reactor), partitions_(std::move(partitions)),
+    : cluster_(environment.cluster),
+      reactor_(environment.reactor),
+      partitions_(std::move(partitions)),
       fetch_sessions_(SessionOptions(environment.cluster, environment.reactor), environment.reactor.random()),
       client_log_(environment.log, *environment.cluster.clock) {}
 
 Shard::~Shard() = default;
 
-void Shard::set_groups(std::unique_ptr<coordinator::GroupCoordinator> groups) { groups_ = std::move(groups); }
+void Shard::set_groups(std::unique_ptr<coordinator::GroupCoordinator> groups) {
+  groups_ = std::move(groups);
+}
 
 void Shard::AutoCreateTopics(std::vector<std::string> names) {
   ControllerLoop* controller = cluster_.controller;
@@ -62,7 +66,9 @@ void Shard::Park(const std::shared_ptr<reactor::Completion<void>>& wait) {
   }
 }
 
-void Shard::Unpark(const std::shared_ptr<reactor::Completion<void>>& wait) { parked_.erase(wait); }
+void Shard::Unpark(const std::shared_ptr<reactor::Completion<void>>& wait) {
+  parked_.erase(wait);
+}
 
 void Shard::BeginStop() {
   stopping_ = true;

@@ -30,10 +30,10 @@ class ConfigView;
 // Shared by all shards, read-only once the broker runs.
 struct Cluster {
   Options options;
-  std::vector<class Shard*> shards;                            // by reactor index
+  std::vector<class Shard*> shards;  // by reactor index
   reactor::Published<metadata::MetadataImage>* images = nullptr;
-  ControllerLoop* controller = nullptr;                        // lives on shards[0]'s reactor
-  const ConfigView* configs = nullptr;                         // what configuration says, per image
+  ControllerLoop* controller = nullptr;  // lives on shards[0]'s reactor
+  const ConfigView* configs = nullptr;   // what configuration says, per image
   const Clock* clock = nullptr;
 };
 
@@ -60,9 +60,7 @@ class Shard {
   void set_groups(std::unique_ptr<coordinator::GroupCoordinator> groups);
 
   // The shard that is home to a partition; touch nothing of it but reactor() unless it is this one.
-  Shard& ShardOf(const PartitionId& id) {
-    return *cluster_.shards[partition::HomeOf(id, cluster_.shards.size())];
-  }
+  Shard& ShardOf(const PartitionId& id) { return *cluster_.shards[partition::HomeOf(id, cluster_.shards.size())]; }
 
   // Valid until the next wait; a request has its own (RequestContext::image).
   const metadata::MetadataImage& image() const { return cluster_.images->Get(); }

@@ -19,9 +19,8 @@ class ConfiguredTopicRules final : public controller::TopicRules {
   int16_t default_replication_factor() const override;
   bool delete_topic_enable() const override { return view_.server().delete_topic_enable; }
   Status CheckTopicConfigs(const metadata::ConfigValues& overrides) const override;
-  void DescribeTopicConfigs(
-      const metadata::ConfigValues& overrides, Arena& arena,
-      protocol::Array<message::CreateTopicsResponse::CreatableTopicConfigs>& out) const override;
+  void DescribeTopicConfigs(const metadata::ConfigValues& overrides, Arena& arena,
+                            protocol::Array<message::CreateTopicsResponse::CreatableTopicConfigs>& out) const override;
 
  private:
   config::Layers Layers() const { return view_.LayersOf(controller_->working()); }

@@ -218,12 +218,12 @@ reactor::Task<Reply> GroupCoordinator::Ask(PartitionId partition, Request reques
   co_return std::get<Reply>(std::move(response));
 }
 
-#define KB_ASK(Api)                                                                                              \
+#define KB_ASK(Api)                                                                                               \
   reactor::Task<group::Api##Response> GroupCoordinator::Api(PartitionId partition, group::Api##Request request) { \
-    return Ask<group::Api##Response>(partition, std::move(request),                                              \
+    return Ask<group::Api##Response>(partition, std::move(request),                                               \
                                      [](GroupShard& shard, Ticket ticket, group::Api##Request asked, Now now) {   \
-                                       return shard.Api(ticket, std::move(asked), now);                          \
-                                     });                                                                         \
+                                       return shard.Api(ticket, std::move(asked), now);                           \
+                                     });                                                                          \
   }
 KB_ASK(JoinGroup)
 KB_ASK(SyncGroup)

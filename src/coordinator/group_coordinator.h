@@ -1,9 +1,10 @@
 // GroupCoordinator: runs the group shards whose partitions of __consumer_offsets have their home on this reactor.
 //
-//   request ─► shard (pure machine) ─► records ─► Partition::AppendOwn ─► high watermark ─► shard ─► replies ─► who asked
+//   request ─► shard (pure machine) ─► records ─► Partition::AppendOwn ─► high watermark ─► shard ─► replies ─► who
+//   asked
 //
-// A shard is loaded by replaying its partition from the log start to the log end, when this broker begins to lead it, and
-// answers COORDINATOR_LOAD_IN_PROGRESS until then. A partition with a record that cannot be read stays unavailable
+// A shard is loaded by replaying its partition from the log start to the log end, when this broker begins to lead it,
+// and answers COORDINATOR_LOAD_IN_PROGRESS until then. A partition with a record that cannot be read stays unavailable
 // (COORDINATOR_NOT_AVAILABLE, one line in the log) and nothing of it is overwritten; the others go on.
 //
 // One timer per shard, set to the machine's next deadline. Reactor-affine.
@@ -49,7 +50,8 @@ class GroupCoordinator {
   // The node stops: everyone who waits is answered so that clients look for another coordinator.
   void Stop();
 
-  // `partition` is the one that keeps the request's group; its home is here. Each goes on when the machine has answered.
+  // `partition` is the one that keeps the request's group; its home is here. Each goes on when the machine has
+  // answered.
   reactor::Task<group::JoinGroupResponse> JoinGroup(PartitionId partition, group::JoinGroupRequest request);
   reactor::Task<group::SyncGroupResponse> SyncGroup(PartitionId partition, group::SyncGroupRequest request);
   reactor::Task<group::HeartbeatResponse> Heartbeat(PartitionId partition, group::HeartbeatRequest request);

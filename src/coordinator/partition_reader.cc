@@ -26,7 +26,8 @@ reactor::Task<Status> PartitionReader::ReadAll(std::shared_ptr<partition::Partit
     auto read = partition->Read(request);
     partition::ReadOutcome outcome = co_await read;
     if (outcome.error != ErrorCode::kNone) {
-      co_return Error{ErrorKind::kIo, name + " at offset " + ToString(next) + ": " + std::string(ErrorName(outcome.error))};
+      co_return Error{ErrorKind::kIo,
+                      name + " at offset " + ToString(next) + ": " + std::string(ErrorName(outcome.error))};
     }
     if (!outcome.slice) break;  // nothing but a gap up to the end
     const log::Slice& slice = *outcome.slice;
@@ -37,7 +38,8 @@ reactor::Task<Status> PartitionReader::ReadAll(std::shared_ptr<partition::Partit
     Offset before = next;
     Status visited = VisitBatches(name, ByteView(piece).first(*bytes), before, visit, &next);
     if (!visited.ok()) co_return visited;
-    if (next == before) co_return Error{ErrorKind::kCorrupt, name + " at offset " + ToString(next) + ": no whole batch"};
+    if (next == before)
+      co_return Error{ErrorKind::kCorrupt, name + " at offset " + ToString(next) + ": no whole batch"};
     reactor::Yield yield;
     co_await yield;
   }

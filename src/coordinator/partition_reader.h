@@ -1,7 +1,7 @@
 // PartitionReader: all records of a partition, in order, for a coordinator that rebuilds its state from them.
 //
-// Reads in pieces of kPieceBytes on the disk pool and hands each record over on the reactor, yielding between batches, so
-// that a large partition does not keep the reactor from its requests. Reactor-affine.
+// Reads in pieces of kPieceBytes on the disk pool and hands each record over on the reactor, yielding between batches,
+// so that a large partition does not keep the reactor from its requests. Reactor-affine.
 #pragma once
 
 #include <functional>

@@ -2,8 +2,8 @@
 // tear it, fill up, fail.
 //
 // Every call may block; who must not block (a reactor) calls only what its comment allows there and takes the rest to
-// the disk pool. Paths are absolute or relative to the process's directory, '/'-separated. Errors name the path, what was
-// attempted and errno (base/result.h: kNoSpace for a full disk, kNotFound for a missing file).
+// the disk pool. Paths are absolute or relative to the process's directory, '/'-separated. Errors name the path, what
+// was attempted and errno (base/result.h: kNoSpace for a full disk, kNotFound for a missing file).
 //
 // After a crash: of a file, what was covered by a completed Sync() is there; of what was written later any part may be
 // there or not. A created, renamed or removed name is certain only after SyncDirectory() of its directory.
@@ -21,15 +21,15 @@
 namespace kb::io {
 
 enum class OpenMode {
-  kRead,        // existing, for reading
-  kReadWrite,   // existing, for both
-  kCreate,      // for both; created if missing, kept as it is otherwise
-  kCreateNew,   // for both; an error if it exists
-  kTruncate,    // for both; created if missing, emptied otherwise
+  kRead,       // existing, for reading
+  kReadWrite,  // existing, for both
+  kCreate,     // for both; created if missing, kept as it is otherwise
+  kCreateNew,  // for both; an error if it exists
+  kTruncate,   // for both; created if missing, emptied otherwise
 };
 
-// One open file. Thread-safe as pread and pwrite are: distinct ranges may be used at once. Closed on destruction, without
-// a sync.
+// One open file. Thread-safe as pread and pwrite are: distinct ranges may be used at once. Closed on destruction,
+// without a sync.
 class File {
  public:
   virtual ~File() = default;
@@ -90,14 +90,14 @@ class FileSystem {
   virtual ~FileSystem() = default;
 
   virtual Result<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode) = 0;
-  virtual Status CreateDirectories(const std::string& path) = 0;     // and missing parents; fine if it exists
+  virtual Status CreateDirectories(const std::string& path) = 0;              // and missing parents; fine if it exists
   virtual Status Rename(const std::string& from, const std::string& to) = 0;  // atomic; replaces a file `to`
-  virtual Status Remove(const std::string& path) = 0;                // a file, or an empty directory
-  virtual Status RemoveRecursively(const std::string& path) = 0;     // fine if it is missing
-  virtual Status SyncDirectory(const std::string& path) = 0;         // makes its names durable
+  virtual Status Remove(const std::string& path) = 0;                         // a file, or an empty directory
+  virtual Status RemoveRecursively(const std::string& path) = 0;              // fine if it is missing
+  virtual Status SyncDirectory(const std::string& path) = 0;                  // makes its names durable
   virtual Result<std::vector<DirectoryEntry>> List(const std::string& path) = 0;  // without . and .., sorted by name
   virtual Result<bool> Exists(const std::string& path) = 0;
-  virtual Result<uint64_t> SizeOf(const std::string& path) = 0;       // of a file
+  virtual Result<uint64_t> SizeOf(const std::string& path) = 0;  // of a file
   virtual Result<int64_t> ModifiedMs(const std::string& path) = 0;
   virtual Status SetModifiedMs(const std::string& path, int64_t wall_ms) = 0;
   virtual Result<Space> SpaceOf(const std::string& path) = 0;

@@ -1,8 +1,8 @@
 // Frame: one request's bytes as they came, in one piece, without the four bytes of length before them.
 //
-// Its owner keeps it until the response has been given to the connection (or longer: slices of a response may point into it, if
-// the response keeps it). The bytes may be read from any thread meanwhile; the Frame itself is destroyed on its connection's reactor,
-// where its memory is counted.
+// Its owner keeps it until the response has been given to the connection (or longer: slices of a response may point
+// into it, if the response keeps it). The bytes may be read from any thread meanwhile; the Frame itself is destroyed on
+// its connection's reactor, where its memory is counted.
 #pragma once
 
 #include <cstdint>

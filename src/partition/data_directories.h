@@ -1,10 +1,12 @@
-// DataDirectories: which replica lives in which data directory, what the checkpoints of the last run said of it, and where
-// a new one goes. Also writes the checkpoint files.
+// DataDirectories: which replica lives in which data directory, what the checkpoints of the last run said of it, and
+// where a new one goes. Also writes the checkpoint files.
 //
-// At start Load() reads everything, drops what was being deleted, and sets strays aside: directories whose topic is not in
-// the metadata any more (or is another topic of the same name) are renamed to "…-stray" and kept, as in Apache Kafka.
+// At start Load() reads everything, drops what was being deleted, and sets strays aside: directories whose topic is not
+// in the metadata any more (or is another topic of the same name) are renamed to "…-stray" and kept, as in Apache
+// Kafka.
 //
-// Load, WriteCheckpoints and MarkClean block: at start, at stop, or on the disk pool. The rest is for the first reactor.
+// Load, WriteCheckpoints and MarkClean block: at start, at stop, or on the disk pool. The rest is for the first
+// reactor.
 #pragma once
 
 #include <functional>
@@ -34,8 +36,8 @@ class DataDirectories {
   using Wanted = std::function<bool(const TopicPartition& name, const std::optional<Uuid>& topic_id)>;
   Status Load(const Wanted& wanted, Random& random);
 
-  // Fills in where the replica is, or will be: where it was found; else in the directory that the metadata names; else in
-  // the one with the fewest replicas.
+  // Fills in where the replica is, or will be: where it was found; else in the directory that the metadata names; else
+  // in the one with the fewest replicas.
   void Place(const Uuid& directory_id, OpenRequest& request);
   void Forget(const TopicPartition& name);
 

@@ -38,9 +38,13 @@ ErrorCode ErrorOf(log::AppendError error) {
 
 }  // namespace
 
-Partition::Partition(const Environment& environment, PartitionId id, TopicPartition name,
-                     std::unique_ptr<log::Log> log, const PartitionConfig& config)
-    : environment_(environment), id_(id), name_(std::move(name)), log_(std::move(log)), config_(config),
+Partition::Partition(const Environment& environment, PartitionId id, TopicPartition name, std::unique_ptr<log::Log> log,
+                     const PartitionConfig& config)
+    : environment_(environment),
+      id_(id),
+      name_(std::move(name)),
+      log_(std::move(log)),
+      config_(config),
       high_watermark_(log_->log_start_offset()) {}
 
 std::shared_ptr<Partition> Partition::Make(const Environment& environment, PartitionId id, TopicPartition name,
@@ -55,9 +59,15 @@ std::shared_ptr<Partition> Partition::Make(const Environment& environment, Parti
 
 Partition::~Partition() = default;
 
-Offset Partition::last_stable_offset() const { return log_->LastStableOffset(high_watermark_); }
-Offset Partition::log_start_offset() const { return log_->log_start_offset(); }
-Offset Partition::log_end_offset() const { return log_->log_end_offset(); }
+Offset Partition::last_stable_offset() const {
+  return log_->LastStableOffset(high_watermark_);
+}
+Offset Partition::log_start_offset() const {
+  return log_->log_start_offset();
+}
+Offset Partition::log_end_offset() const {
+  return log_->log_end_offset();
+}
 
 void Partition::UpdateLeadership(const Leadership& leadership) {
   bool led = leadership_.leader == environment_.node_id;
@@ -229,7 +239,9 @@ void Partition::Retire(ErrorCode error) {
   for (auto& watch : watches) watch->Fire();
 }
 
-void Partition::TakeOffline(const Error& error) { Fail(error); }
+void Partition::TakeOffline(const Error& error) {
+  Fail(error);
+}
 
 void Partition::WhenCommitted(Offset offset, std::function<void(ErrorCode)> done) {
   if (offline_) return done(ErrorCode::kKafkaStorageError);
@@ -248,7 +260,9 @@ void Partition::AddWatch(std::shared_ptr<Watch> watch, Offset seen) {
   if (!watch->fired()) watches_.push_back(std::move(watch));
 }
 
-void Partition::DropWatch(const std::shared_ptr<Watch>& watch) { std::erase(watches_, watch); }
+void Partition::DropWatch(const std::shared_ptr<Watch>& watch) {
+  std::erase(watches_, watch);
+}
 
 ReadOutcome Partition::Describe() const {
   ReadOutcome outcome;
@@ -313,7 +327,7 @@ reactor::Task<ReadOutcome> Partition::Read(ReadRequest request) {
     case log::ReadStatus::kFailed:
       if (read.failure) environment_.log.Error("reading " + name_.ToString() + ": " + read.failure->message);
       co_return Unreadable(read.failure && read.failure->kind == ErrorKind::kCorrupt ? ErrorCode::kCorruptMessage
-                                                                                      : ErrorCode::kKafkaStorageError);
+                                                                                     : ErrorCode::kKafkaStorageError);
   }
   if (read.slice.size_bytes > 0) outcome.slice = std::move(read.slice);
   if (aborted) outcome.aborted = std::move(*aborted);
@@ -350,13 +364,13 @@ reactor::Task<OffsetLookup> Partition::FindOffset(int64_t timestamp, IsolationLe
   if (timestamp == kLatest || timestamp == kEarliest || timestamp == kEarliestLocal) {
     Offset offset = timestamp == kLatest ? end : log_->log_start_offset();
     found.offset = offset.value();
-    std::optional<LeaderEpoch> epoch = timestamp == kLatest ? log_->leader_epochs().latest_epoch()
-                                                            : log_->leader_epochs().EpochFor(offset);
+    std::optional<LeaderEpoch> epoch =
+        timestamp == kLatest ? log_->leader_epochs().latest_epoch() : log_->leader_epochs().EpochFor(offset);
     if (epoch) found.leader_epoch = epoch->value();
     co_return found;
   }
-  log::TimestampLookupJob job = timestamp == kMaxTimestamp ? log_->PrepareMaxTimestampLookup()
-                                                           : log_->PrepareTimestampLookup(timestamp);
+  log::TimestampLookupJob job =
+      timestamp == kMaxTimestamp ? log_->PrepareMaxTimestampLookup() : log_->PrepareTimestampLookup(timestamp);
   auto run = environment_.disk.Run([&job] { return job.Run(); });
   Result<std::optional<log::TimestampOffset>> result = co_await run;
   if (!result.ok()) {

@@ -5,12 +5,13 @@
 //   log start offset <= high watermark <= log end offset
 //
 // The high watermark. With other replicas in sync it is what all of them have. A sole replica has nobody else: what it
-// acknowledges for acks=all must be on the disk, so its high watermark is the flushed offset, and readers see nothing that
-// could still vanish (Durability::kDisk). One flush is under way at a time and takes everything that was appended before
-// it began: a group commit. With Durability::kOs the high watermark follows the log end at once, as in Apache Kafka.
+// acknowledges for acks=all must be on the disk, so its high watermark is the flushed offset, and readers see nothing
+// that could still vanish (Durability::kDisk). One flush is under way at a time and takes everything that was appended
+// before it began: a group commit. With Durability::kOs the high watermark follows the log end at once, as in Apache
+// Kafka.
 //
-// A write or a flush that fails takes the log directory offline: this partition answers KAFKA_STORAGE_ERROR from then on.
-// A flush is never tried again, the kernel has dropped the pages. A full disk fails the append and nothing else.
+// A write or a flush that fails takes the log directory offline: this partition answers KAFKA_STORAGE_ERROR from then
+// on. A flush is never tried again, the kernel has dropped the pages. A full disk fails the append and nothing else.
 //
 // Reactor-affine: lives on its home reactor from opening to removal; use it under a PartitionTable.
 #pragma once
@@ -26,8 +27,8 @@
 
 #include "base/bytes.h"
 #include "base/log_sink.h"
-#include "log/log.h"
 #include "log/jobs.h"
+#include "log/log.h"
 #include "model/ids.h"
 #include "protocol/error_code.h"
 #include "reactor/completion.h"
@@ -80,8 +81,8 @@ struct ProduceOutcome {
   int64_t log_start_offset = -1;
   std::vector<record::RecordError> record_errors;
   std::string error_message;
-  Leadership leadership;        // with NOT_LEADER_OR_FOLLOWER: where to go
-  Offset required{0};           // acks=all: acknowledged when the high watermark is here
+  Leadership leadership;  // with NOT_LEADER_OR_FOLLOWER: where to go
+  Offset required{0};     // acks=all: acknowledged when the high watermark is here
 };
 
 struct ReadRequest {
@@ -101,7 +102,7 @@ struct ReadOutcome {
   std::optional<log::EpochEndOffset> diverging;
   std::vector<log::AbortedTransaction> aborted;  // read_committed only
   std::optional<log::Slice> slice;               // absent: nothing to read
-  bool being_flushed = false;                    // records at the offset are here, and readable after the flush under way
+  bool being_flushed = false;  // records at the offset are here, and readable after the flush under way
   Leadership leadership;
 };
 
@@ -163,8 +164,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void UpdateLeadership(const Leadership& leadership);
   void UpdateConfig(const PartitionConfig& config);
 
-  // Checks and appends one batch from a client (record::FindBatch found it). Does not wait: with acks=all the caller waits
-  // for outcome.required.
+  // Checks and appends one batch from a client (record::FindBatch found it). Does not wait: with acks=all the caller
+  // waits for outcome.required.
   ProduceOutcome Produce(MutableByteView batch, const ProduceOptions& options, record::Decompressor& decompressor);
 
   // Appends a batch of the broker's own (offsets, group metadata). As acks=all; the caller waits for outcome.required.
@@ -173,17 +174,17 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // Calls `done` when the high watermark has reached `offset` (kNone) or never will (why). Perhaps at once.
   void WhenCommitted(Offset offset, std::function<void(ErrorCode)> done);
 
-  // Reads at most request.max_bytes, but always at least the first whole batch: the caller applies the limits of the whole
-  // request. May wait for the disk when the data is cold.
+  // Reads at most request.max_bytes, but always at least the first whole batch: the caller applies the limits of the
+  // whole request. May wait for the disk when the data is cold.
   reactor::Task<ReadOutcome> Read(ReadRequest request);
 
   // `watch` hears of everything that becomes readable above `seen` (a high watermark).
   void AddWatch(std::shared_ptr<Watch> watch, Offset seen);
   void DropWatch(const std::shared_ptr<Watch>& watch);
 
-  // timestamp: a time in ms, or one of ListOffsets' special values (-1 latest, -2 earliest, -3 max timestamp, -4 earliest
-  // local). May wait for the disk.
-  // "Latest" waits for the flush under way, so that who wrote with acks=1 finds what he wrote.
+  // timestamp: a time in ms, or one of ListOffsets' special values (-1 latest, -2 earliest, -3 max timestamp, -4
+  // earliest local). May wait for the disk. "Latest" waits for the flush under way, so that who wrote with acks=1 finds
+  // what he wrote.
   reactor::Task<OffsetLookup> FindOffset(int64_t timestamp, IsolationLevel isolation, LeaderEpoch current_leader_epoch);
 
   struct EpochEnd {
@@ -217,7 +218,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   Partition(const Environment& environment, PartitionId id, TopicPartition name, std::unique_ptr<log::Log> log,
             const PartitionConfig& config);
 
-  // Why this replica cannot serve: offline, or it does not lead. current: what the client knows; -1 when it does not say.
+  // Why this replica cannot serve: offline, or it does not lead. current: what the client knows; -1 when it does not
+  // say.
   ErrorCode CheckLeader(LeaderEpoch current = kNoLeaderEpoch) const;
   bool ReadersWaitForDisk() const;
   reactor::Task<void> WaitForFlush();

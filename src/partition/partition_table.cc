@@ -41,12 +41,11 @@ struct Opened {
   log::RecoveryReport report;
 };
 
-// On the disk pool; nobody else knows the log yet. The directory and its partition.metadata are durable before the first byte of data: Apache Kafka takes
-// a directory without it for a stray.
+// On the disk pool; nobody else knows the log yet. The directory and its partition.metadata are durable before the
+// first byte of data: Apache Kafka takes a directory without it for a stray.
 Opened OpenLog(io::FileSystem& files, const OpenRequest& request, int64_t now_ms, uint64_t seed) {
   log::RecoveryReport report;
-  Status made =
-      log::CreateReplicaDirectory(files, request.data_directory, request.name, request.id.topic_id);
+  Status made = log::CreateReplicaDirectory(files, request.data_directory, request.name, request.id.topic_id);
   if (!made.ok()) return {made.error(), report};
   log::LogOptions options;
   options.directory = request.data_directory + "/" + log::DirectoryNameOf(request.name);
@@ -90,11 +89,14 @@ reactor::Task<Status> PartitionTable::Open(OpenRequest request) {
     environment_.log.Error("partition " + request.name.ToString() + " cannot be opened: " + opened.log.error().message);
     co_return opened.log.error();
   }
-  Partition::Environment environment{
-      environment_.reactor, environment_.disk, environment_.clock, environment_.log, environment_.node_id,
-      [this, directory = request.data_directory](const Error& error) {
-        environment_.on_storage_failure(directory, error);
-      }};
+  Partition::Environment environment{environment_.reactor,
+                                     environment_.disk,
+                                     environment_.clock,
+                                     environment_.log,
+                                     environment_.node_id,
+                                     [this, directory = request.data_directory](const Error& error) {
+                                       environment_.on_storage_failure(directory, error);
+                                     }};
   entry->partition = Partition::Make(environment, request.id, request.name, std::move(opened.log).value(),
                                      request.config, request.leadership);
   entry->changed.NotifyAll();

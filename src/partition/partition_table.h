@@ -3,8 +3,8 @@
 // A partition's home is a function of its id and the number of reactors (HomeOf), the same on every reactor; it is not
 // written anywhere, so the number may change at every start.
 //
-// A partition is here from the moment the broker decides to have it: opening (recovery runs on the disk pool; requests for
-// it wait), open, or failed (requests are answered with KAFKA_STORAGE_ERROR). Reactor-affine.
+// A partition is here from the moment the broker decides to have it: opening (recovery runs on the disk pool; requests
+// for it wait), open, or failed (requests are answered with KAFKA_STORAGE_ERROR). Reactor-affine.
 #pragma once
 
 #include <cstdint>
@@ -29,9 +29,9 @@ struct OpenRequest {
   TopicPartition name;
   PartitionConfig config;
   Leadership leadership;
-  std::string data_directory;   // holds <topic>-<partition>
-  bool was_clean = false;        // the node's last stop
-  Offset recovery_point{0};      // from the checkpoints
+  std::string data_directory;  // holds <topic>-<partition>
+  bool was_clean = false;      // the node's last stop
+  Offset recovery_point{0};    // from the checkpoints
   std::optional<Offset> log_start_offset;
 };
 
@@ -70,8 +70,8 @@ class PartitionTable {
   // UNKNOWN_TOPIC_OR_PARTITION where there is none, KAFKA_STORAGE_ERROR where it failed.
   ErrorCode ErrorOf(const PartitionId& id) const;
 
-  // Takes the partition out of service, answers who waits, and renames its directory to "…-delete" on the disk pool; the
-  // files go after file_delete_delay_ms.
+  // Takes the partition out of service, answers who waits, and renames its directory to "…-delete" on the disk pool;
+  // the files go after file_delete_delay_ms.
   reactor::Task<Status> Delete(PartitionId id, int64_t file_delete_delay_ms);
 
   // Everything at once for several partitions: one call per home and request.

@@ -1,7 +1,7 @@
 // What generated messages are made of.
 //
-// A message struct is plain data: trivially destructible, copyable, views into the frame it was decoded from or into the
-// arena it was built in. Nothing in it owns memory.
+// A message struct is plain data: trivially destructible, copyable, views into the frame it was decoded from or into
+// the arena it was built in. Nothing in it owns memory.
 //
 //   string            std::string_view                 nullable: std::optional<std::string_view>
 //   bytes             ByteView                         nullable: std::optional<ByteView>
@@ -73,7 +73,8 @@ class Array {
     if (is_null()) size_ = 0;
     if (count > capacity_) Grow(arena, count);
   }
-  // Appends a default element and returns it. The reference is valid until the next Add. A null array becomes empty first.
+  // Appends a default element and returns it. The reference is valid until the next Add. A null array becomes empty
+  // first.
   T& Add(Arena& arena) {
     if (is_null()) size_ = 0;
     if (size_ == capacity_) Grow(arena, std::max<size_t>(4, size_t{capacity_} * 2));

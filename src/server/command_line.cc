@@ -10,7 +10,8 @@ namespace kb::server {
 const char kUsageText[] =
     "usage: kafka-broker [server.properties] [--override key=value]... [flags of the process]\n"
     "\n"
-    "  server.properties        Apache Kafka's configuration; without it a broker on port 9092 with its data in ./data\n"
+    "  server.properties        Apache Kafka's configuration; without it a broker on port 9092 with its data in "
+    "./data\n"
     "  --override key=value     one key of it, on top of the file; may be repeated\n"
     "  --reactors=N             event loops; default: one for each CPU\n"
     "  --disk_threads=N         most threads for work that waits for the disk (4)\n"
@@ -19,7 +20,9 @@ const char kUsageText[] =
 
 namespace {
 
-Error Usage(std::string message) { return Error{ErrorKind::kInvalid, std::move(message)}; }
+Error Usage(std::string message) {
+  return Error{ErrorKind::kInvalid, std::move(message)};
+}
 
 Status AddOverride(std::string_view text, CommandLine& line) {
   Result<std::pair<std::string, std::string>> parsed = config::ParseOverride(text);

@@ -1,7 +1,8 @@
 // kafka-broker [server.properties] [--override key=value]… [process flags]
 //
-// Exit codes: 0 clean stop · 1 failure while running · 64 usage · 65 foreign or damaged data · 74 I/O · 78 configuration.
-// SIGTERM and SIGINT stop in order, a second one at once; SIGHUP is noted. All signals are this thread's.
+// Exit codes: 0 clean stop · 1 failure while running · 64 usage · 65 foreign or damaged data · 74 I/O · 78
+// configuration. SIGTERM and SIGINT stop in order, a second one at once; SIGHUP is noted. All signals are this
+// thread's.
 #include <gflags/gflags.h>
 #include <glog/logging.h>
 #include <sys/resource.h>
@@ -89,8 +90,14 @@ class Process {
     reactor::ReactorThread& door = **acceptor;
     reactor::ThreadDiskPool disk(std::max(FLAGS_disk_threads, 1));
     net::TcpTransport transport;
-    Node::Environment environment{io::RealFileSystem(), SystemClock(),  sink_,         transport,
-                                  disk,                 reactors.all(), door.reactor(), EntropySeed(),
+    Node::Environment environment{io::RealFileSystem(),
+                                  SystemClock(),
+                                  sink_,
+                                  transport,
+                                  disk,
+                                  reactors.all(),
+                                  door.reactor(),
+                                  EntropySeed(),
                                   [this](const Error& error) { Die(error); }};
     auto node = std::make_unique<Node>(environment, config_);
     Result<std::vector<uint16_t>> ports = node->Bind();
@@ -115,8 +122,8 @@ class Process {
 
  private:
   void Banner(int reactors, const Node& node, const std::vector<uint16_t>& ports) {
-    std::string line = "kafka-broker " KAFKA_BROKER_VERSION ", node " + std::to_string(config_.node_id) +
-                       ", cluster " + node.cluster_id() + ", " + std::to_string(reactors) + " reactors, data in";
+    std::string line = "kafka-broker " KAFKA_BROKER_VERSION ", node " + std::to_string(config_.node_id) + ", cluster " +
+                       node.cluster_id() + ", " + std::to_string(reactors) + " reactors, data in";
     for (const std::string& dir : config_.log_dirs) line += " " + dir;
     sink_.Info(line);
     sink_.Info(DescribeListeners(config_, ports));

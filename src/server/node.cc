@@ -22,7 +22,12 @@ struct Node::Part {
 };
 
 Node::Node(const Environment& environment, const config::ServerConfig& config)
-    : environment_(environment), config_(config), random_(environment.seed), registry_(environment.reactors.size()), configs_(config), rules_(configs_) {
+    : environment_(environment),
+      config_(config),
+      random_(environment.seed),
+      registry_(environment.reactors.size()),
+      configs_(config),
+      rules_(configs_) {
   cluster_.options = BrokerOptions(config);
   cluster_.clock = &environment.clock;
   cluster_.configs = &configs_;
@@ -46,7 +51,9 @@ Node::~Node() {
   }
 }
 
-size_t Node::partitions() const { return directories_ == nullptr ? 0 : directories_->replicas(); }
+size_t Node::partitions() const {
+  return directories_ == nullptr ? 0 : directories_->replicas();
+}
 
 void Node::BuildShards() {
   for (size_t i = 0; i < environment_.reactors.size(); ++i) parts_.push_back(std::make_unique<Part>());
@@ -56,8 +63,13 @@ void Node::BuildShards() {
     reactor::Reactor& reactor = *environment_.reactors[i];
     Part& part = *parts_[i];
     partition::PartitionTable::Environment table{
-        reactor, environment_.disk, environment_.files, environment_.clock, environment_.log,
-        BrokerId(cluster_.options.node_id), [this](const std::string& directory, const Error& error) {
+        reactor,
+        environment_.disk,
+        environment_.files,
+        environment_.clock,
+        environment_.log,
+        BrokerId(cluster_.options.node_id),
+        [this](const std::string& directory, const Error& error) {
           // Every reactor takes its partitions of that directory out of service.
           for (auto& each : parts_) {
             each->shard->reactor().Post([shard = each->shard.get(), directory, error] {
@@ -69,13 +81,13 @@ void Node::BuildShards() {
         broker::Shard::Environment{cluster_, reactor, environment_.disk, environment_.log},
         std::make_unique<partition::PartitionTable>(table));
     cluster_.shards[i] = part.shard.get();
-    coordinator::GroupCoordinator::Environment groups{reactor,          environment_.disk,         environment_.clock,
-                                                      environment_.log, part.shard->partitions(), GroupOptions(config_)};
+    coordinator::GroupCoordinator::Environment groups{
+        reactor,          environment_.disk,        environment_.clock,
+        environment_.log, part.shard->partitions(), GroupOptions(config_)};
     part.shard->set_groups(std::make_unique<coordinator::GroupCoordinator>(groups));
     part.dispatch = std::make_unique<broker::Dispatch>(*part.shard, listeners_);
-    part.connections =
-        std::make_unique<net::ConnectionSet>(reactor, ConnectionOptions(config_, parts_.size()), *part.dispatch,
-                                             environment_.log, registry_, i);
+    part.connections = std::make_unique<net::ConnectionSet>(reactor, ConnectionOptions(config_, parts_.size()),
+                                                            *part.dispatch, environment_.log, registry_, i);
     sets.push_back(part.connections.get());
   }
   acceptor_ = std::make_unique<net::Acceptor>(environment_.acceptor_reactor, environment_.transport,
@@ -159,7 +171,8 @@ Status Node::LoadMetadata(const controller::DataDirs& dirs) {
   rules_.set_controller(controller.get());
   controller->Start(*epoch);
   KB_RETURN_IF_ERROR(controller::Drain(*controller, *log));
-  images_ = std::make_unique<reactor::Published<metadata::MetadataImage>>(environment_.reactors, controller->published());
+  images_ =
+      std::make_unique<reactor::Published<metadata::MetadataImage>>(environment_.reactors, controller->published());
   cluster_.images = images_.get();
   KB_RETURN_IF_ERROR(LoadDirectories(*controller->published(), dirs));
   controller_ = std::make_unique<broker::ControllerLoop>(
@@ -173,7 +186,8 @@ Status Node::LoadMetadata(const controller::DataDirs& dirs) {
 Status Node::LoadDirectories(const metadata::MetadataImage& image, const controller::DataDirs& dirs) {
   std::vector<partition::DataDirectories::Directory> directories;
   for (const controller::DataDir& dir : dirs.dirs) directories.push_back({dir.path, dir.id});
-  directories_ = std::make_unique<partition::DataDirectories>(environment_.files, std::move(directories), environment_.log);
+  directories_ =
+      std::make_unique<partition::DataDirectories>(environment_.files, std::move(directories), environment_.log);
   auto wanted = [&](const TopicPartition& name, const std::optional<Uuid>& topic_id) {
     const metadata::Topic* topic = image.FindTopic(name.topic);
     if (topic == nullptr || (topic_id && *topic_id != topic->id())) return false;

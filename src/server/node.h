@@ -1,8 +1,8 @@
 // Node: one broker with its controller, put together from its parts; where the order of starting and stopping stands.
 //
 //   Bind      the ports, before anything on disk is touched
-//   Load      lock, inspect, format if new, read the metadata log, take over as its leader     (blocks, before reactors turn)
-//   Start     open the partitions, accept connections                                          (on the reactors)
+//   Load      lock, inspect, format if new, read the metadata log, take over as its leader     (blocks, before reactors
+//   turn) Start     open the partitions, accept connections                                          (on the reactors)
 //   Stop      refuse connections, answer who waits, drain, give leadership up, flush, mark the stop as clean
 //
 // Everything it stands on is handed in (files, clock, network, disk pool, reactors), so that several of them can run in
@@ -23,10 +23,10 @@
 #include "broker/options.h"
 #include "broker/shard.h"
 #include "broker/topic_rules.h"
+#include "config/server_config.h"
 #include "controller/controller.h"
 #include "controller/data_dirs.h"
 #include "controller/metadata_log.h"
-#include "config/server_config.h"
 #include "io/file_system.h"
 #include "metrics/metrics.h"
 #include "net/acceptor.h"
@@ -46,7 +46,7 @@ class Node {
     LogSink& log;
     net::Transport& transport;
     reactor::DiskPool& disk;
-    std::vector<reactor::Reactor*> reactors;   // by index
+    std::vector<reactor::Reactor*> reactors;  // by index
     reactor::Reactor& acceptor_reactor;
     uint64_t seed;
     std::function<void(const Error&)> on_fatal;  // the process must end with code 1; perhaps from a reactor's thread

@@ -46,9 +46,8 @@ net::ConnectionOptions ConnectionOptions(const config::ServerConfig& config, siz
   net::ConnectionOptions options;
   options.most_frame_bytes = static_cast<size_t>(config.socket_request_max_bytes);
   constexpr int64_t kMostMs = INT64_MAX / 1'000'000;
-  options.idle_ns = config.connections_max_idle_ms < 0
-                        ? -1
-                        : std::min(config.connections_max_idle_ms, kMostMs) * kNsPerMs;
+  options.idle_ns =
+      config.connections_max_idle_ms < 0 ? -1 : std::min(config.connections_max_idle_ms, kMostMs) * kNsPerMs;
   return options;
 }
 

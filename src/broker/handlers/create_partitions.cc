@@ -5,7 +5,7 @@
 namespace kb::broker {
 
 reactor::Task<void> HandleCreatePartitions(RequestContext& context, const message::CreatePartitionsRequest& request,
-                                       message::CreatePartitionsResponse& response) {
+                                           message::CreatePartitionsResponse& response) {
   auto create = [&](controller::Controller& controller) {
     return controller.CreatePartitions(request, context.api_version(), context.arena());
   };

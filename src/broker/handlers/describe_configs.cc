@@ -18,7 +18,9 @@ struct Answer {
   std::vector<config::Described> configs;
 };
 
-Answer Refused(ErrorCode error, std::string message) { return {error, std::move(message), {}}; }
+Answer Refused(ErrorCode error, std::string message) {
+  return {error, std::move(message), {}};
+}
 
 class Describer {
  public:
@@ -42,9 +44,9 @@ class Describer {
       case ConfigResourceType::kBrokerLogger:
         break;
     }
-    return Refused(ErrorCode::kInvalidRequest,
-                   "resource type " + std::to_string(type) + " is not described here: 2 topic, 4 broker, 16 client "
-                   "metrics or 32 group");
+    return Refused(ErrorCode::kInvalidRequest, "resource type " + std::to_string(type) +
+                                                   " is not described here: 2 topic, 4 broker, 16 client "
+                                                   "metrics or 32 group");
   }
 
  private:

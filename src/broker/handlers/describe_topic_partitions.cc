@@ -43,8 +43,7 @@ class Page {
     one.name = name;
     // An invalid name cannot exist either; Apache Kafka's answer for it is an unknown server error.
     bool valid = metadata::IsValidTopicName(name);
-    one.error_code =
-        static_cast<int16_t>(valid ? ErrorCode::kUnknownTopicOrPartition : ErrorCode::kUnknownServerError);
+    one.error_code = static_cast<int16_t>(valid ? ErrorCode::kUnknownTopicOrPartition : ErrorCode::kUnknownServerError);
   }
 
   bool full() const { return left_ == 0; }
@@ -102,15 +101,13 @@ reactor::Task<void> HandleDescribeTopicPartitions(RequestContext& context,
       co_return;
     }
   }
-  int32_t limit = std::min(request.response_partition_limit,
-                           context.shard().config().max_request_partition_size_limit);
+  int32_t limit = std::min(request.response_partition_limit, context.shard().config().max_request_partition_size_limit);
   Page page(context, response, std::max(limit, 1));
 
   auto first_of = [&](std::string_view name) { return name == from_name ? from_partition : 0; };
   if (request.topics.empty()) {
-    context.image().ForEachTopicFrom(from_name, [&](const metadata::Topic& topic) {
-      return page.AddTopic(topic, first_of(topic.name()));
-    });
+    context.image().ForEachTopicFrom(
+        from_name, [&](const metadata::Topic& topic) { return page.AddTopic(topic, first_of(topic.name())); });
     co_return;
   }
 

@@ -1,6 +1,7 @@
 // Fetch (key 1): records from the log, in whole batches, straight from the segment files.
 //
-//   session ─ which partitions ─► read all homes at once ─► trim to the request's limits, in its order ─► enough? answer
+//   session ─ which partitions ─► read all homes at once ─► trim to the request's limits, in its order ─► enough?
+//   answer
 //                                        ▲                                                               │ no
 //                                        └────────── something became readable, or max_wait passed ◄── watch
 //
@@ -122,8 +123,8 @@ class FetchWork {
     ByHome homes(context_.shard(), watched, [this](size_t i) -> const PartitionId& { return parts_[i].id; });
     // When the missing bytes have arrived in all, at least one home has got its share of them.
     int64_t missing = std::max<int64_t>(1, min_bytes_ - total_bytes_);
-    int64_t share = (missing + static_cast<int64_t>(homes.reactors.size()) - 1) /
-                    static_cast<int64_t>(homes.reactors.size());
+    int64_t share =
+        (missing + static_cast<int64_t>(homes.reactors.size()) - 1) / static_cast<int64_t>(homes.reactors.size());
     std::vector<Subscription> subscriptions;
     for (size_t home = 0; home < homes.reactors.size(); ++home) {
       subscriptions.push_back(Subscribe(*homes.shards[home], homes.places[home], watched, share, woken, here));
@@ -186,9 +187,8 @@ class FetchWork {
       ids.push_back(part.id);
       seen.push_back(part.outcome.high_watermark);
     }
-    home.reactor().Post([&table = home.partitions(), ids, seen = std::move(seen), watch] {
-      table.AddWatch(ids, seen, watch);
-    });
+    home.reactor().Post(
+        [&table = home.partitions(), ids, seen = std::move(seen), watch] { table.AddWatch(ids, seen, watch); });
     return {&home, std::move(ids), std::move(watch)};
   }
 
@@ -205,8 +205,7 @@ class FetchWork {
     for (const FetchPartition& wanted : session_.partitions()) {
       Part& part = parts_.emplace_back();
       part.wanted = &wanted;
-      const metadata::Topic* topic =
-          by_id() ? image.FindTopic(wanted.key.topic_id) : image.FindTopic(wanted.key.topic);
+      const metadata::Topic* topic = by_id() ? image.FindTopic(wanted.key.topic_id) : image.FindTopic(wanted.key.topic);
       if (topic == nullptr && by_id()) {
         part.resolve_error = ErrorCode::kUnknownTopicId;
       } else if (topic == nullptr || topic->FindPartition(wanted.key.partition) == nullptr) {
@@ -281,7 +280,8 @@ class FetchWork {
     entry.high_watermark = outcome.high_watermark.value();
     entry.last_stable_offset = outcome.last_stable_offset.value();
     entry.log_start_offset = outcome.log_start_offset.value();
-    bool epoch_moved = outcome.error == ErrorCode::kNotLeaderOrFollower || outcome.error == ErrorCode::kFencedLeaderEpoch;
+    bool epoch_moved =
+        outcome.error == ErrorCode::kNotLeaderOrFollower || outcome.error == ErrorCode::kFencedLeaderEpoch;
     if (epoch_moved && context_.api_version() >= 12) {
       entry.current_leader.leader_id = outcome.leadership.leader.value();
       entry.current_leader.leader_epoch = outcome.leadership.leader_epoch.value();

@@ -1,7 +1,8 @@
-// FindCoordinator (key 10): who coordinates a group (key type 0), a transactional id (1) or a share group's partition (2).
+// FindCoordinator (key 10): who coordinates a group (key type 0), a transactional id (1) or a share group's partition
+// (2).
 //
-// On one node that is this node, once the topic that keeps the state is in service. The first question creates it; Apache
-// Kafka answers 15 meanwhile and lets the client try again, we let it wait for the answer.
+// On one node that is this node, once the topic that keeps the state is in service. The first question creates it;
+// Apache Kafka answers 15 meanwhile and lets the client try again, we let it wait for the answer.
 #include "broker/controller_loop.h"
 #include "broker/handlers.h"
 #include "metadata/topic_name.h"
@@ -27,8 +28,8 @@ reactor::Task<Place> Check(RequestContext& context, int8_t key_type) {
   const Options& options = context.shard().config();
   ControllerLoop* controller = context.shard().cluster().controller;
   auto create = [&] {
-    return controller->EnsureTopic(std::string(metadata::kConsumerOffsetsTopicName), options.offsets_topic_num_partitions,
-                                   options.offsets_topic_replication_factor,
+    return controller->EnsureTopic(std::string(metadata::kConsumerOffsetsTopicName),
+                                   options.offsets_topic_num_partitions, options.offsets_topic_replication_factor,
                                    {{"cleanup.policy", "compact"},
                                     {"compression.type", "producer"},
                                     {"segment.bytes", std::to_string(options.offsets_topic_segment_bytes)}});

@@ -6,7 +6,7 @@
 namespace kb::broker {
 
 reactor::Task<void> HandleHeartbeat(RequestContext& context, const message::HeartbeatRequest& request,
-                                message::HeartbeatResponse& response) {
+                                    message::HeartbeatResponse& response) {
   auto ask = AskCoordinator(context, group::FromMessage(request, context.api_version()),
                             &coordinator::GroupCoordinator::Heartbeat);
   auto answered = co_await ask;

@@ -6,7 +6,7 @@
 namespace kb::broker {
 
 reactor::Task<void> HandleJoinGroup(RequestContext& context, const message::JoinGroupRequest& request,
-                                message::JoinGroupResponse& response) {
+                                    message::JoinGroupResponse& response) {
   group::Caller caller{std::string(context.client_id()), context.peer().Ip()};
   auto ask = AskCoordinator(context, group::FromMessage(request, context.api_version(), std::move(caller)),
                             &coordinator::GroupCoordinator::JoinGroup);

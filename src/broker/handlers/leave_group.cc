@@ -6,7 +6,7 @@
 namespace kb::broker {
 
 reactor::Task<void> HandleLeaveGroup(RequestContext& context, const message::LeaveGroupRequest& request,
-                                message::LeaveGroupResponse& response) {
+                                     message::LeaveGroupResponse& response) {
   auto ask = AskCoordinator(context, group::FromMessage(request, context.api_version()),
                             &coordinator::GroupCoordinator::LeaveGroup);
   auto answered = co_await ask;

@@ -1,4 +1,5 @@
-// ListPartitionReassignments (key 46): the partitions whose replicas are on the move, of all topics or of those asked for.
+// ListPartitionReassignments (key 46): the partitions whose replicas are on the move, of all topics or of those asked
+// for.
 #include "broker/handlers.h"
 #include "broker/metadata_answers.h"
 

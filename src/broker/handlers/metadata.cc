@@ -1,7 +1,8 @@
 // Metadata (key 3): which topics there are, where their partitions live, who the brokers are.
 //
 //   topics = null (v1+) or empty (v0)   all topics
-//   by id (v12+), by name               those; unknown ones answered with 3 or 100, or created (auto.create.topics.enable)
+//   by id (v12+), by name               those; unknown ones answered with 3 or 100, or created
+//   (auto.create.topics.enable)
 //
 // A topic that is created on the way is answered with 3 now and found by the client's next try, as in Apache Kafka.
 #include "base/utf8.h"

@@ -1,5 +1,5 @@
-// OffsetCommit (key 8): a group notes how far it has come. Partitions that do not exist are answered here (3, or 100 for an
-// unknown topic id from v10 on), before the group is looked at; the rest by the coordinator.
+// OffsetCommit (key 8): a group notes how far it has come. Partitions that do not exist are answered here (3, or 100
+// for an unknown topic id from v10 on), before the group is looked at; the rest by the coordinator.
 #include <unordered_map>
 
 #include "broker/group_requests.h"
@@ -31,7 +31,8 @@ class ExistingOnly {
       }
       for (auto& partition : topic.partitions) {
         ErrorCode error = ErrorCode::kNone;
-        if (known == nullptr && by_id_) error = ErrorCode::kUnknownTopicId;
+        if (known == nullptr && by_id_)
+          error = ErrorCode::kUnknownTopicId;
         else if (known == nullptr || known->FindPartition(partition.index) == nullptr)
           error = ErrorCode::kUnknownTopicOrPartition;
         answer.partitions.push_back({partition.index, error});

@@ -1,5 +1,5 @@
-// OffsetFetch (key 9): how far groups have come; one group (v1–v7) or several (v8+). From v10 on topics go by id: unknown
-// ids are answered here (100).
+// OffsetFetch (key 9): how far groups have come; one group (v1–v7) or several (v8+). From v10 on topics go by id:
+// unknown ids are answered here (100).
 #include "broker/group_requests.h"
 #include "broker/handlers.h"
 #include "group/convert.h"
@@ -35,7 +35,8 @@ std::vector<OffsetFetchResponse::Topic> TakeUnknown(const metadata::MetadataImag
 // "All" by id: what the group has of topics whose id is not known any more cannot be told.
 void ResolveIds(const metadata::MetadataImage& image, OffsetFetchResponse& response) {
   std::erase_if(response.topics, [&](OffsetFetchResponse::Topic& topic) {
-    const metadata::Topic* known = topic.topic_id.is_zero() ? image.FindTopic(topic.name) : image.FindTopic(topic.topic_id);
+    const metadata::Topic* known =
+        topic.topic_id.is_zero() ? image.FindTopic(topic.name) : image.FindTopic(topic.topic_id);
     if (known == nullptr) return true;
     topic.topic_id = known->id();
     return false;

@@ -1,4 +1,5 @@
-// OffsetForLeaderEpoch (key 23, KIP-101, KIP-320): where an epoch ended, so that a reader can see whether its log diverged.
+// OffsetForLeaderEpoch (key 23, KIP-101, KIP-320): where an epoch ended, so that a reader can see whether its log
+// diverged.
 #include "broker/handlers.h"
 #include "broker/per_partition.h"
 

@@ -1,10 +1,10 @@
-// Produce (key 0): checks what can be checked here, takes each batch to its partition's home, answers when all have said
-// what became of it.
+// Produce (key 0): checks what can be checked here, takes each batch to its partition's home, answers when all have
+// said what became of it.
 //
-// The order of the checks is Apache Kafka's (the first that fails is the answer of that partition): transactional batches
-// of a request without a transactional id (53, all partitions) · unknown topic id (100), topic or partition (3) · not
-// exactly one batch, old format, codec too new for the version (87, 2, 76) · acks (21) · internal topic (17) · and at the
-// home: leadership (6), size (10), CRC (2), the batch and its records (87, 32), sequences (45, 47).
+// The order of the checks is Apache Kafka's (the first that fails is the answer of that partition): transactional
+// batches of a request without a transactional id (53, all partitions) · unknown topic id (100), topic or partition (3)
+// · not exactly one batch, old format, codec too new for the version (87, 2, 76) · acks (21) · internal topic (17) ·
+// and at the home: leadership (6), size (10), CRC (2), the batch and its records (87, 32), sequences (45, 47).
 //
 // acks=0 has no answer; an error then closes the connection, as it is the only way to tell.
 #include <optional>
@@ -28,7 +28,7 @@ constexpr std::string_view kAdminClientId = "__admin_client";  // may write to i
 // One batch that got past the checks here.
 struct Accepted {
   ProduceItem item;
-  size_t topic;      // place in the response
+  size_t topic;  // place in the response
   size_t partition;
 };
 
@@ -89,8 +89,8 @@ class ProduceWork {
   }
 
  private:
-  // Transactions need a coordinator, which this broker does not have yet: a transactional batch is refused for good, with
-  // or without the transactional id that it should come with.
+  // Transactions need a coordinator, which this broker does not have yet: a transactional batch is refused for good,
+  // with or without the transactional id that it should come with.
   bool HasTransactionalBatch() const {
     for (const auto& topic : request_.topic_data) {
       for (const auto& partition : topic.partition_data) {

@@ -6,7 +6,7 @@
 namespace kb::broker {
 
 reactor::Task<void> HandleSyncGroup(RequestContext& context, const message::SyncGroupRequest& request,
-                                message::SyncGroupResponse& response) {
+                                    message::SyncGroupResponse& response) {
   auto ask = AskCoordinator(context, group::FromMessage(request, context.api_version()),
                             &coordinator::GroupCoordinator::SyncGroup);
   auto answered = co_await ask;
