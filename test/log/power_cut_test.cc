@@ -270,35 +270,3 @@ TEST_F(PowerCutTest, HistoriesAreDeterministic) {
 
 }  // namespace
 }  // namespace kb::log
-namespace kb::log {
-namespace {
-TEST_F(PowerCutTest, DISABLED_Debug) {
-  uint64_t seed = std::stoull(getenv("SEED")), cut = std::stoull(getenv("CUT"));
-  auto loss = static_cast<test::PowerLoss>(std::stoi(getenv("LOSS")));
-  StartOver(seed * 1000 + cut);
-  files_.CutAt(cut, loss);
-  Live(seed);
-  log_.reset();
-  files_.PowerOn();
-  for (auto& [p, c] : files_.Contents()) printf("%s %zu\n", p.c_str(), c.size());
-  for (auto& [p, c] : files_.Contents()) {
-    if (!p.ends_with(".log")) continue;
-    record::BatchWalk walk(AsBytes(c));
-    while (auto b = walk.Next()) printf("  %s %ld..%ld pid %ld seq %d crc %d\n", p.c_str(), b->base_offset().value(), b->last_offset().value(), b->producer_id().value(), b->base_sequence(), b->CheckCrc());
-  }
-  for (auto& [p, c] : files_.Contents()) {
-    if (!p.ends_with(".snapshot")) continue;
-    ProducerState s(100); auto st = s.Restore(AsBytes(c), 0);
-    printf("%s %d:", p.c_str(), st.ok());
-    for (auto& a : s.Active()) printf(" pid %ld seq %d", a.id.value(), a.last_sequence);
-    printf("\n");
-  }
-  printf("durable %ld ckpt %ld start %ld\n", durable_, checkpointed_, log_start_ ? log_start_->value() : -1);
-  OpenAgain();
-  for (auto& n : report_.notes) printf("%s\n", n.c_str());
-  printf("start %ld end %ld rp %ld\n", log_->log_start_offset().value(), log_->log_end_offset().value(), log_->recovery_point().value());
-  for (auto& a : log_->producers().Active()) printf(" pid %ld seq %d\n", a.id.value(), a.last_sequence);
-  Compare();
-}
-}
-}
