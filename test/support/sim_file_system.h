@@ -34,7 +34,19 @@
 namespace kb::test {
 
 // The fault points.
-enum class IoCall { kOpen, kRead, kWrite, kSync, kTruncate, kPreallocate, kRename, kRemove, kMakeDirectory, kSyncDirectory, kList };
+enum class IoCall {
+  kOpen,
+  kRead,
+  kWrite,
+  kSync,
+  kTruncate,
+  kPreallocate,
+  kRename,
+  kRemove,
+  kMakeDirectory,
+  kSyncDirectory,
+  kList
+};
 inline constexpr IoCall kAllIoCalls[] = {IoCall::kOpen,   IoCall::kRead,   IoCall::kWrite,         IoCall::kSync,
                                          IoCall::kTruncate, IoCall::kPreallocate, IoCall::kRename, IoCall::kRemove,
                                          IoCall::kMakeDirectory, IoCall::kSyncDirectory, IoCall::kList};

@@ -60,8 +60,15 @@ void Later(const LinkPtr& link, Pipe& pipe, F then) {
   link->scheduler.After(pipe.last_arrival_ns - now_ns, std::move(then));
 }
 
+uint64_t Fingerprint(std::string_view bytes) {
+  uint64_t hash = 14695981039346656037u;
+  for (char byte : bytes) hash = (hash ^ static_cast<uint8_t>(byte)) * 1099511628211u;
+  return hash;
+}
+
 void SendPiece(const LinkPtr& link, bool to_server, std::string piece) {
   Pipe& pipe = to_server ? link->to_server : link->to_client;
+  link->scheduler.Note(Fingerprint(piece));
   pipe.under_way += piece.size();
   Later(link, pipe, [link, to_server, piece = std::move(piece)] {
     Pipe& pipe = to_server ? link->to_server : link->to_client;
@@ -158,10 +165,11 @@ class SimSocket final : public net::Socket {
   int64_t Write(std::span<const ByteView> parts, bool) override {
     Link& link = *core_->link;
     if (link.reset) return -EPIPE;
+    size_t room = link.Room(link.to_client);
     std::string bytes;
-    for (ByteView part : parts) bytes += AsText(part);
+    for (ByteView part : parts) bytes += AsText(part).substr(0, room - bytes.size());
     size_t sent = SendSome(core_->link, false, bytes);
-    return sent == 0 && !bytes.empty() ? -EAGAIN : static_cast<int64_t>(sent);
+    return sent == 0 ? -EAGAIN : static_cast<int64_t>(sent);
   }
 
   int64_t SendFile(const net::FileRange&, uint64_t, uint64_t) override { return -EINVAL; }

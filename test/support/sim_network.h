@@ -6,7 +6,7 @@
 //   client->Send(bytes);   scheduler.RunUntil([&] { return client->received().size() >= 4; });
 //
 // As with TCP: a direction holds at most window_bytes that the receiver has not read; a connection that is closed while
-// bytes lie unread resets the other side. For one thread.
+// bytes lie unread resets the other side. All bytes go into the scheduler's trace. For one thread.
 #pragma once
 
 #include <cstdint>

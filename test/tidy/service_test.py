@@ -59,7 +59,8 @@ def outside(cmake, build):
         with open(check, "w", encoding="utf-8") as unit:
             unit.write(CHECK_UNIT.format(unit=UNIT, python=sys.executable, me=os.path.realpath(__file__), cmake=cmake,
                                          build=build, out="/run/check"))
-        binds = ["--bind-ro=" + os.path.realpath(os.path.join(HERE, "..", "..")),"--bind-ro=%s:/etc/systemd/system/check.service" % check, "--bind=%s:/run/check" % out]
+        binds = ["--bind-ro=" + os.path.realpath(os.path.join(HERE, "..", "..")),
+                 "--bind-ro=%s:/etc/systemd/system/check.service" % check, "--bind=%s:/run/check" % out]
         for path, _, files in os.walk(stage):
             binds += ["--bind-ro=%s:%s" % (os.path.join(path, name), os.path.join(path, name)[len(stage):])
                       for name in files]
