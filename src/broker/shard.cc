@@ -58,21 +58,19 @@ reactor::Task<Shard::NewProducerId> Shard::TakeProducerId() {
   co_return taken;
 }
 
-void Shard::Park(const std::shared_ptr<reactor::Completion<void>>& wait) {
+uint64_t Shard::Park(const std::shared_ptr<reactor::Completion<void>>& wait) {
+  uint64_t place = ++last_parked_;
   if (stopping_) {
     wait->TrySet();
   } else {
-    parked_.insert(wait);
+    parked_.emplace(place, wait);
   }
-}
-
-void Shard::Unpark(const std::shared_ptr<reactor::Completion<void>>& wait) {
-  parked_.erase(wait);
+  return place;
 }
 
 void Shard::BeginStop() {
   stopping_ = true;
-  for (const auto& wait : std::exchange(parked_, {})) wait->TrySet();
+  for (const auto& [place, wait] : std::exchange(parked_, {})) wait->TrySet();
 }
 
 }  // namespace kb::broker

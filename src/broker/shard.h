@@ -4,8 +4,8 @@
 // belongs to another reactor it reaches by RunOn(shard.ShardOf(id).reactor(), …).
 #pragma once
 
+#include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -72,8 +72,8 @@ class Shard {
   // The node is about to stop: who waits for data goes on now, and nobody waits any more.
   void BeginStop();
   bool stopping() const { return stopping_; }
-  void Park(const std::shared_ptr<reactor::Completion<void>>& wait);
-  void Unpark(const std::shared_ptr<reactor::Completion<void>>& wait);
+  uint64_t Park(const std::shared_ptr<reactor::Completion<void>>& wait);  // returns its place, for Unpark
+  void Unpark(uint64_t place) { parked_.erase(place); }
 
   // A fresh producer id; kNoProducerId with the error that stood in the way.
   struct NewProducerId {
@@ -89,7 +89,8 @@ class Shard {
   FetchSessionCache fetch_sessions_;
   RateLimitedLog client_log_;
   std::unique_ptr<coordinator::GroupCoordinator> groups_;
-  std::set<std::shared_ptr<reactor::Completion<void>>> parked_;
+  std::map<uint64_t, std::shared_ptr<reactor::Completion<void>>> parked_;  // in the order of their coming
+  uint64_t last_parked_ = 0;
   bool stopping_ = false;
   ProducerId next_producer_id_{0};  // of the block that this shard holds
   ProducerId producer_ids_end_{0};  // exclusive

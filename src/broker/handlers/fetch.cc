@@ -129,10 +129,10 @@ class FetchWork {
     for (size_t home = 0; home < homes.reactors.size(); ++home) {
       subscriptions.push_back(Subscribe(*homes.shards[home], homes.places[home], watched, share, woken, here));
     }
-    context_.shard().Park(woken);
+    uint64_t place = context_.shard().Park(woken);
     auto wait = woken->WaitFor(deadline_ns - context_.shard().clock().MonotonicNs());
     co_await wait;
-    context_.shard().Unpark(woken);
+    context_.shard().Unpark(place);
     for (Subscription& one : subscriptions) one.End();
   }
 
