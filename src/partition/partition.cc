@@ -75,7 +75,7 @@ void Partition::UpdateLeadership(const Leadership& leadership) {
   bool new_epoch = leadership.leader_epoch > leadership_.leader_epoch || !led;
   leadership_ = leadership;
   if (leads && new_epoch) log_->BeginEpoch(leadership.leader_epoch);
-  if (!leads && led) Retire(ErrorCode::kNotLeaderOrFollower);
+  if (!leads && led) AnswerAll(ErrorCode::kNotLeaderOrFollower);
 }
 
 void Partition::UpdateConfig(const PartitionConfig& config) {
@@ -85,6 +85,7 @@ void Partition::UpdateConfig(const PartitionConfig& config) {
 }
 
 ErrorCode Partition::CheckLeader(LeaderEpoch current) const {
+  if (retired_) return ErrorCode::kUnknownTopicOrPartition;
   if (offline_) return ErrorCode::kKafkaStorageError;
   if (current != kNoLeaderEpoch && current < leadership_.leader_epoch) return ErrorCode::kFencedLeaderEpoch;
   if (current > leadership_.leader_epoch) return ErrorCode::kUnknownLeaderEpoch;
@@ -228,11 +229,16 @@ void Partition::Fail(const Error& error) {
   if (offline_) return;
   offline_ = true;
   environment_.log.Error("partition " + name_.ToString() + " is offline: " + error.message);
-  Retire(ErrorCode::kKafkaStorageError);
+  AnswerAll(ErrorCode::kKafkaStorageError);
   environment_.on_storage_failure(error);
 }
 
-void Partition::Retire(ErrorCode error) {
+void Partition::Retire() {
+  retired_ = true;
+  AnswerAll(ErrorCode::kUnknownTopicOrPartition);
+}
+
+void Partition::AnswerAll(ErrorCode error) {
   std::deque<Waiter> waiters = std::exchange(waiters_, {});
   for (Waiter& waiter : waiters) waiter.done(error);
   auto watches = std::exchange(watches_, {});
@@ -244,6 +250,7 @@ void Partition::TakeOffline(const Error& error) {
 }
 
 void Partition::WhenCommitted(Offset offset, std::function<void(ErrorCode)> done) {
+  if (retired_) return done(ErrorCode::kUnknownTopicOrPartition);
   if (offline_) return done(ErrorCode::kKafkaStorageError);
   if (offset <= high_watermark_) return done(ErrorCode::kNone);
   auto behind = std::upper_bound(waiters_.begin(), waiters_.end(), offset,
@@ -252,7 +259,7 @@ void Partition::WhenCommitted(Offset offset, std::function<void(ErrorCode)> done
 }
 
 void Partition::AddWatch(std::shared_ptr<Watch> watch, Offset seen) {
-  if (offline_ || leadership_.leader != environment_.node_id) return watch->Fire();
+  if (CheckLeader() != ErrorCode::kNone) return watch->Fire();
   if (high_watermark_ > seen) {
     auto bytes = static_cast<int64_t>(log_->BytesBetween(seen, high_watermark_));
     watch->Advance(bytes > 0 ? bytes : INT64_MAX);
@@ -313,6 +320,7 @@ reactor::Task<ReadOutcome> Partition::Read(ReadRequest request) {
     log::PrefetchJob job = log_->PreparePrefetch(options, committed_only);
     auto run = environment_.disk.Run([&job] { return job.Run(); });
     co_await run;
+    if (retired_) co_return Unreadable(ErrorCode::kUnknownTopicOrPartition);
     log_->PrefetchCompleted(job);
     options.may_block = true;  // what it needs is in memory now
     read = log_->Read(options);

@@ -207,8 +207,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
   reactor::Task<Status> Close();
   // The device under this partition failed, as somebody else noticed.
   void TakeOffline(const Error& error);
-  // Answers everyone who waits (NOT_LEADER_OR_FOLLOWER) and fires all watches.
-  void Retire(ErrorCode error);
+  // It is deleted: answers everyone who waits (UNKNOWN_TOPIC_OR_PARTITION), fires all watches, and refuses whatever still
+  // comes. Its files may be gone then, and missing files must not look like a failed disk.
+  void Retire();
 
  private:
   struct Waiter {
@@ -233,6 +234,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void StartFlush();
   reactor::Task<void> FlushLoop(std::shared_ptr<Partition> self);
   void Fail(const Error& error);
+  void AnswerAll(ErrorCode error);
 
   const Environment environment_;
   const PartitionId id_;
@@ -243,6 +245,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   Offset high_watermark_{0};
   bool flushing_ = false;
   bool offline_ = false;
+  bool retired_ = false;
   std::deque<Waiter> waiters_;  // ascending by offset
   std::vector<std::shared_ptr<Watch>> watches_;
   reactor::Signal flushed_;

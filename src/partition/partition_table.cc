@@ -110,7 +110,7 @@ reactor::Task<Status> PartitionTable::Delete(PartitionId id, int64_t file_delete
   if (entry == nullptr) co_return Status();
   entries_.erase(id);
   if (partition != nullptr) {
-    partition->Retire(ErrorCode::kUnknownTopicOrPartition);
+    partition->Retire();
     auto flushed = partition->Flushed();
     co_await flushed;
   }
@@ -148,30 +148,52 @@ struct Acknowledgements {
 
 }  // namespace
 
+ProduceOutcome PartitionTable::Append(Entry& entry, const ProduceItem& item, const ProduceOptions& options) {
+  if (entry.partition != nullptr) return entry.partition->Produce(item.batch, options, decompressor_);
+  ProduceOutcome outcome;
+  outcome.error = ErrorCode::kKafkaStorageError;
+  return outcome;
+}
+
+// Behind what earlier requests have brought for the same partition: batches of one producer must not overtake each other.
+reactor::Task<void> PartitionTable::AppendInTurn(std::shared_ptr<Entry> entry, const ProduceItem& item,
+                                                 const ProduceOptions& options, ProduceOutcome& outcome) {
+  uint64_t turn = entry->turns_taken++;
+  while (!entry->has_opened() || entry->turns_done != turn) {
+    auto wait = entry->changed.Wait();
+    co_await wait;
+  }
+  outcome = Append(*entry, item, options);
+  ++entry->turns_done;
+  entry->changed.NotifyAll();
+}
+
 reactor::Task<std::vector<ProduceOutcome>> PartitionTable::Produce(std::vector<ProduceItem> items,
                                                                    ProduceOptions options) {
   std::vector<ProduceOutcome> outcomes(items.size());
-  std::vector<std::shared_ptr<Partition>> partitions(items.size());
+  std::vector<std::shared_ptr<Entry>> entries(items.size());
+  std::vector<reactor::Task<void>> waiting_for_their_turn;
   for (size_t i = 0; i < items.size(); ++i) {
-    partitions[i] = Find(items[i].id);
-    if (partitions[i] == nullptr) {
-      auto wait = Await(items[i].id);
-      partitions[i] = co_await wait;
+    entries[i] = FindEntry(items[i].id);
+    if (entries[i] == nullptr) {
+      outcomes[i].error = ErrorCode::kUnknownTopicOrPartition;
+    } else if (entries[i]->has_opened() && entries[i]->turns_done == entries[i]->turns_taken) {
+      outcomes[i] = Append(*entries[i], items[i], options);
+    } else {
+      // None waits for another partition of its request.
+      waiting_for_their_turn.push_back(AppendInTurn(entries[i], items[i], options, outcomes[i]));
+      waiting_for_their_turn.back().Start();
     }
-    if (partitions[i] == nullptr) {
-      outcomes[i].error = ErrorOf(items[i].id);
-      continue;
-    }
-    outcomes[i] = partitions[i]->Produce(items[i].batch, options, decompressor_);
   }
+  for (reactor::Task<void>& task : waiting_for_their_turn) co_await task;
   if (options.acks != -1) co_return outcomes;
 
   auto waiting = std::make_shared<Acknowledgements>();
   waiting->errors.resize(items.size());
   for (size_t i = 0; i < items.size(); ++i) {
-    if (outcomes[i].error != ErrorCode::kNone || outcomes[i].required <= partitions[i]->high_watermark()) continue;
+    if (outcomes[i].error != ErrorCode::kNone || outcomes[i].required <= entries[i]->partition->high_watermark()) continue;
     ++waiting->left;
-    partitions[i]->WhenCommitted(outcomes[i].required, [waiting, i](ErrorCode error) {
+    entries[i]->partition->WhenCommitted(outcomes[i].required, [waiting, i](ErrorCode error) {
       waiting->errors[i] = error;
       if (--waiting->left == 0) waiting->all.TrySet();
     });
@@ -180,7 +202,7 @@ reactor::Task<std::vector<ProduceOutcome>> PartitionTable::Produce(std::vector<P
   auto wait = waiting->all.WaitFor(int64_t{std::max(options.timeout_ms, 0)} * kNsPerMs);
   co_await wait;
   for (size_t i = 0; i < items.size(); ++i) {
-    if (outcomes[i].error != ErrorCode::kNone || outcomes[i].required <= partitions[i]->high_watermark()) continue;
+    if (outcomes[i].error != ErrorCode::kNone || outcomes[i].required <= entries[i]->partition->high_watermark()) continue;
     outcomes[i].error = waiting->errors[i].value_or(ErrorCode::kRequestTimedOut);
     if (outcomes[i].error != ErrorCode::kNone) outcomes[i].base_offset = -1;
   }

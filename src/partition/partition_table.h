@@ -106,9 +106,16 @@ class PartitionTable {
     std::string data_directory;
     std::shared_ptr<Partition> partition;
     bool failed = false;
-    reactor::Signal changed;  // opened, failed or deleted
+    reactor::Signal changed;  // opened, failed or deleted; a turn is done
+    // Batches that came while it was opening, in the order of their coming.
+    uint64_t turns_taken = 0;
+    uint64_t turns_done = 0;
+    bool has_opened() const { return partition != nullptr || failed; }
   };
   std::shared_ptr<Entry> FindEntry(const PartitionId& id) const;
+  ProduceOutcome Append(Entry& entry, const ProduceItem& item, const ProduceOptions& options);
+  reactor::Task<void> AppendInTurn(std::shared_ptr<Entry> entry, const ProduceItem& item, const ProduceOptions& options,
+                                   ProduceOutcome& outcome);
   reactor::Task<void> RemoveLater(std::string directory, int64_t delay_ms);
   reactor::Task<void> RemoveLater(log::RemovalJob job, int64_t delay_ms);
 

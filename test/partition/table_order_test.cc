@@ -1,0 +1,211 @@
+// A table of partitions in one thread: opening, deleting, and the order of what came in order.
+#include "partition/fixture.h"
+
+namespace kb::partition {
+namespace {
+
+using test::IoCall;
+using test::PowerLoss;
+
+class TableOrderTest : public PartitionFixture {
+ protected:
+  // Opening, and not open before RunDisk().
+  OpenRequest BeginOpen(const std::string& topic) {
+    OpenRequest request = RequestFor(topic);
+    Begin([this, request] { return table_->Open(request); });
+    return request;
+  }
+  // The job of this opening alone.
+  void FinishOpen(const OpenRequest& request) {
+    while (table_->Find(request.id) == nullptr) RunOneJob();
+  }
+};
+
+TEST_F(TableOrderTest, RequestsWaitForAPartitionThatIsOpening) {
+  OpenRequest request = BeginOpen("topic");
+  EXPECT_EQ(table_->Find(request.id), nullptr);
+  EXPECT_EQ(table_->ErrorOf(request.id), ErrorCode::kNone);
+  auto produced = BeginProduce(request.id, Batch(1), 1);
+  ReadRequest at = At(0);
+  at.id = request.id;
+  auto read = Begin([this, at] { return table_->Read({at}); });
+  EXPECT_FALSE(produced->has_value());
+  EXPECT_FALSE(read->has_value());
+  RunDisk();
+  ASSERT_TRUE(produced->has_value());
+  EXPECT_EQ((*produced)->error, ErrorCode::kNone);
+  ASSERT_TRUE(read->has_value());
+  EXPECT_EQ((**read)[0].error, ErrorCode::kNone);
+}
+
+TEST_F(TableOrderTest, APartitionThatCannotBeOpenedAnswersStorageErrors) {
+  OpenRequest request = RequestFor("topic");
+  files_.FailNth(IoCall::kMakeDirectory, 1, EIO);
+  Status opened = Await([&] { return table_->Open(request); });
+  EXPECT_FALSE(opened.ok());
+  EXPECT_EQ(table_->ErrorOf(request.id), ErrorCode::kKafkaStorageError);
+  auto produced = BeginProduce(request.id, Batch(1), kAcksAll);
+  ASSERT_TRUE(produced->has_value());
+  EXPECT_EQ((*produced)->error, ErrorCode::kKafkaStorageError);
+}
+
+TEST_F(TableOrderTest, WhatIsNotHereIsUnknown) {
+  auto produced = BeginProduce(RequestFor("nobody").id, Batch(1), 1);
+  ASSERT_TRUE(produced->has_value());
+  EXPECT_EQ((*produced)->error, ErrorCode::kUnknownTopicOrPartition);
+  int fired = 0;
+  On([&] {
+    table_->AddWatch({RequestFor("nobody").id}, {Offset(0)}, std::make_shared<Watch>([&] { ++fired; }, 1000));
+  });
+  EXPECT_EQ(fired, 1) << "who waits for it looks again, and is told";
+}
+
+TEST_F(TableOrderTest, BatchesOfTwoRequestsStayInTheirOrder) {
+  auto partition = Open("topic");
+  std::vector<Pending<ProduceOutcome>> answers;
+  for (int32_t i = 0; i < 8; ++i) answers.push_back(BeginProduce(partition->id(), BatchOf(ProducerId(7), i), kAcksAll));
+  RunDisk();
+  for (int32_t i = 0; i < 8; ++i) {
+    ASSERT_TRUE(answers[static_cast<size_t>(i)]->has_value());
+    EXPECT_EQ((*answers[static_cast<size_t>(i)])->base_offset, i);
+  }
+}
+
+// The first request waits for a partition that is opening. Its batch for the one that is open must not be overtaken.
+TEST_F(TableOrderTest, WaitingForAnotherPartitionLetsNobodyOvertake) {
+  auto open = Open("open");
+  OpenRequest opening = BeginOpen("opening");
+  auto first = BeginProduceAll({{opening.id, Batch(1)}, {open->id(), BatchOf(ProducerId(7), 0)}}, kAcksAll);
+  auto second = BeginProduce(open->id(), BatchOf(ProducerId(7), 1), kAcksAll);
+  RunDisk();
+  ASSERT_TRUE(first->has_value() && second->has_value());
+  EXPECT_EQ((**first)[1].error, ErrorCode::kNone);
+  EXPECT_EQ((**first)[1].base_offset, 0);
+  EXPECT_EQ((*second)->error, ErrorCode::kNone);
+  EXPECT_EQ((*second)->base_offset, 1);
+}
+
+// Both wait, the first for two partitions; the one that both want opens first.
+TEST_F(TableOrderTest, TheOneThatWaitedFirstAppendsFirst) {
+  OpenRequest wanted = BeginOpen("wanted");
+  OpenRequest late = BeginOpen("late");
+  auto first = BeginProduceAll({{late.id, Batch(1)}, {wanted.id, BatchOf(ProducerId(7), 0)}}, kAcksAll);
+  auto second = BeginProduce(wanted.id, BatchOf(ProducerId(7), 1), kAcksAll);
+  FinishOpen(wanted);
+  auto third = BeginProduce(wanted.id, BatchOf(ProducerId(7), 2), kAcksAll);
+  RunDisk();
+  ASSERT_TRUE(first->has_value() && second->has_value() && third->has_value());
+  EXPECT_EQ((**first)[1].base_offset, 0);
+  EXPECT_EQ((*second)->base_offset, 1);
+  EXPECT_EQ((*third)->base_offset, 2);
+}
+
+TEST_F(TableOrderTest, AProduceThatTimesOutIsToldSoAndTheRecordStays) {
+  auto partition = Open("topic");
+  auto late = BeginProduce(partition->id(), Batch(1), kAcksAll, /*timeout_ms=*/50);
+  PassTime(49);
+  EXPECT_FALSE(late->has_value());
+  PassTime(2);
+  ASSERT_TRUE(late->has_value());
+  EXPECT_EQ((*late)->error, ErrorCode::kRequestTimedOut);
+  RunDisk();
+  EXPECT_EQ(partition->high_watermark(), Offset(1));
+}
+
+TEST_F(TableOrderTest, OneOfARequestsPartitionsFailsAlone) {
+  auto good = Open("good");
+  auto both = BeginProduceAll({{good->id(), Batch(1)}, {RequestFor("nobody").id, Batch(1)}}, kAcksAll);
+  RunDisk();
+  ASSERT_TRUE(both->has_value());
+  EXPECT_EQ((**both)[0].error, ErrorCode::kNone);
+  EXPECT_EQ((**both)[1].error, ErrorCode::kUnknownTopicOrPartition);
+}
+
+// ---- deleting
+
+TEST_F(TableOrderTest, DeletingAnswersWhoWaitsAndTakesTheFilesLater) {
+  auto partition = Open("topic");
+  PartitionId id = partition->id();
+  auto waiting = BeginProduce(id, Batch(1), kAcksAll);
+  int fired = 0;
+  Watching(partition, 1, &fired);
+  auto deleted = Begin([this, id] { return table_->Delete(id, /*file_delete_delay_ms=*/1000); });
+  EXPECT_EQ(table_->ErrorOf(id), ErrorCode::kUnknownTopicOrPartition);
+  ASSERT_TRUE(waiting->has_value());
+  EXPECT_EQ((*waiting)->error, ErrorCode::kUnknownTopicOrPartition);
+  EXPECT_EQ(fired, 1);
+  RunDisk();
+  ASSERT_TRUE(deleted->has_value());
+  EXPECT_FALSE(*files_.Exists("/data/topic-0"));
+  EXPECT_FALSE(files_.Contents().empty()) << "still there, under another name";
+  PassTime(1001);
+  RunDisk();
+  EXPECT_TRUE(files_.Contents().empty());
+}
+
+TEST_F(TableOrderTest, WhatIsDeletedTakesNoMoreRecords) {
+  auto partition = Open("topic");
+  Produce(partition, Batch(1));
+  EXPECT_TRUE(Await([&] { return table_->Delete(partition->id(), 1000); }).ok());
+  std::vector<uint8_t> batch = Batch(1);
+  record::Decompressor decompressor;
+  ProduceOutcome outcome = On([&] { return partition->Produce(batch, {}, decompressor); });
+  EXPECT_EQ(outcome.error, ErrorCode::kUnknownTopicOrPartition);
+  EXPECT_EQ(Read(partition, At(0)).error, ErrorCode::kUnknownTopicOrPartition);
+  RunDisk();
+  EXPECT_TRUE(failed_directories_.empty()) << "its directory is gone on purpose";
+}
+
+TEST_F(TableOrderTest, DeletingWaitsForTheOpening) {
+  OpenRequest request = BeginOpen("topic");
+  auto deleted = Begin([this, request] { return table_->Delete(request.id, 0); });
+  auto produced = BeginProduce(request.id, Batch(1), 1);
+  EXPECT_FALSE(deleted->has_value());
+  RunDisk();
+  ASSERT_TRUE(deleted->has_value());
+  ASSERT_TRUE(produced->has_value());
+  // It came between the two: before the deletion, or after it.
+  bool took_effect = (*produced)->error == ErrorCode::kNone;
+  EXPECT_TRUE(took_effect || (*produced)->error == ErrorCode::kUnknownTopicOrPartition);
+  EXPECT_EQ(table_->size(), 0u);
+  EXPECT_TRUE(failed_directories_.empty());
+}
+
+TEST_F(TableOrderTest, ATopicOfTheSameNameComesRightBehind) {
+  auto old = Open("topic");
+  Produce(old, Batch(1));
+  EXPECT_TRUE(Await([&] { return table_->Delete(old->id(), 60'000); }).ok());
+  OpenRequest request = RequestFor("topic");
+  request.id.topic_id = Uuid(8, 8);
+  auto fresh = Open(request);
+  ASSERT_NE(fresh, nullptr);
+  EXPECT_EQ(fresh->log_end_offset(), Offset(0));
+}
+
+// ---- stopping
+
+TEST_F(TableOrderTest, ClosingMakesEverythingDurable) {
+  auto one = Open("one", With(Durability::kOs));
+  auto two = Open("two");
+  Produce(one, Batch(2), 1);
+  Produce(two, Batch(3), 1);
+  Status closed = Await([&] { return table_->CloseAll(); });
+  EXPECT_TRUE(closed.ok());
+  Restart(PowerLoss::kEverything);
+  EXPECT_EQ(Open("one")->log_end_offset(), Offset(2));
+  EXPECT_EQ(Open("two")->log_end_offset(), Offset(3));
+}
+
+TEST_F(TableOrderTest, TheCheckpointSaysHowFarTheDiskIs) {
+  auto partition = Open("topic");
+  Produce(partition, Batch(2));
+  BeginProduce(partition->id(), Batch(1), 1);
+  std::vector<CheckpointEntry> entries = On([&] { return table_->Checkpoint(); });
+  ASSERT_EQ(entries.size(), 1u);
+  EXPECT_EQ(entries[0].recovery_point, Offset(2));
+  EXPECT_EQ(entries[0].high_watermark, Offset(2));
+  EXPECT_EQ(entries[0].data_directory, "/data");
+}
+
+}  // namespace
+}  // namespace kb::partition
