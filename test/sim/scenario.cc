@@ -26,11 +26,12 @@ constexpr int64_t kMs = 1'000'000;
 
 class Scenario {
  public:
-  explicit Scenario(uint64_t seed)
-      : scheduler_(seed), disk_(seed), network_(scheduler_), world_{scheduler_, network_, Random(seed ^ 0x5eed), {}, {}} {
+  Scenario(uint64_t seed, const std::vector<std::pair<std::string, std::string>>& overrides)
+      : scheduler_(seed), disk_(seed), network_(scheduler_), world_{scheduler_, network_, disk_, Random(seed ^ 0x5eed), {}, {}} {
     options_.overrides = {{"offsets.topic.num.partitions", "3"}, {"num.partitions", "2"},
                           {"metadata.log.max.record.bytes.between.snapshots", "2000"},
                           {"log.segment.delete.delay.ms", "500"}};
+    options_.overrides.insert(options_.overrides.end(), overrides.begin(), overrides.end());
   }
 
   RunReport Run() {
@@ -292,6 +293,8 @@ class Scenario {
 
 }  // namespace
 
-RunReport RunScenario(uint64_t seed) { return Scenario(seed).Run(); }
+RunReport RunScenario(uint64_t seed, const std::vector<std::pair<std::string, std::string>>& overrides) {
+  return Scenario(seed, overrides).Run();
+}
 
 }  // namespace kb::sim

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace kb::sim {
@@ -20,6 +21,7 @@ struct RunReport {
   std::string log;                      // what the broker said since its last start
 };
 
-RunReport RunScenario(uint64_t seed);
+// overrides: configuration on top of the scenario's own.
+RunReport RunScenario(uint64_t seed, const std::vector<std::pair<std::string, std::string>>& overrides = {});
 
 }  // namespace kb::sim

@@ -46,6 +46,8 @@ class Ledger {
   void Acknowledged(const PartitionName& partition, int64_t offset, const std::string& value, Promise promise);
   void Shown(const PartitionName& partition, int64_t offset, const std::string& value);
   void ProducerIdGiven(int64_t producer_id);
+  // Any record at an offset in [first, end).
+  bool HasPromised(const PartitionName& partition, int64_t first, int64_t end) const;
   void PowerFailed();
   // `records` is all that the partition holds.
   void CheckWhole(const PartitionName& partition, const std::vector<test::ReadBack>& records);
@@ -75,6 +77,7 @@ class Ledger {
 struct World {
   test::SimScheduler& scheduler;
   test::SimNetwork& network;
+  const test::SimFileSystem& disk;
   Random random;
   Ledger ledger;
   std::vector<PartitionName> partitions;  // that are written and read
@@ -91,7 +94,7 @@ class Actor {
   Actor& operator=(const Actor&) = delete;
 
   void Poll();
-  // Drops the connection, as a client does that dies.
+  // Drops the connection, as a client does that dies, or that gives up on a broker.
   void Hang();
   // Nothing that it wants is under way.
   virtual bool idle() const = 0;
@@ -109,6 +112,12 @@ class Actor {
   // The next OnTurn comes after that time.
   void Pause(int64_t most_ns);
   World& world() { return world_; }
+  // An error where there must be none; but what a machine says while its power fails counts for nothing.
+  void Refused(const std::string& what) {
+    if (!power_failed()) Complain(what);
+  }
+  // Since this connection was made.
+  bool power_failed() const { return world_.disk.is_off() || world_.ledger.power_cuts() != power_cuts_; }
   void Complain(const std::string& what) { world_.ledger.Complain(name_ + ": " + what); }
   int connections() const { return connections_; }
 
@@ -119,6 +128,7 @@ class Actor {
   const std::string name_;
   std::unique_ptr<test::KafkaClient> client_;
   int connections_ = 0;
+  size_t power_cuts_ = 0;  // when this connection was made
   int64_t not_before_ns_ = 0;
 };
 
