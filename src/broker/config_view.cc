@@ -65,6 +65,8 @@ partition::PartitionConfig ConfigView::PartitionConfigOf(const metadata::Metadat
   config.validate = ValidateOptionsOf(topic);
   config.durability = DurabilityOf(topic.acks_all_durability);
   config.min_insync_replicas = topic.min_insync_replicas;
+  config.flush_messages = topic.flush_messages;
+  config.flush_ms = topic.flush_ms;
   config.file_delete_delay_ms = topic.file_delete_delay_ms;
   return config;
 }

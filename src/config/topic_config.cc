@@ -81,8 +81,7 @@ AckDurability ReadDurability(const ConfigMap& own, const Layers& layers, const T
   if (own.contains("flush.messages") && config.flush_messages == INT64_MAX) return AckDurability::kOs;
   if (config.flush_messages == 1) return AckDurability::kDisk;
   std::string name = BrokerValue(layers, "acks.all.durability").value();
-  bool wants_flushes = config.flush_messages < INT64_MAX || config.flush_ms < INT64_MAX;
-  if (name == "disk" || (name == "os" && wants_flushes)) return AckDurability::kDisk;
+  if (name == "disk") return AckDurability::kDisk;
   return name == "os" ? AckDurability::kOs : AckDurability::kAuto;
 }
 

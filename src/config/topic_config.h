@@ -46,9 +46,7 @@ struct TopicConfig {
   int64_t flush_messages = INT64_MAX;
   int64_t flush_ms = INT64_MAX;
   // acks.all.durability, unless the topic's own flush.messages says otherwise: 1 means disk, an explicit 2^63-1 means
-  // os. Where a flush is asked for (flush.messages or flush.ms, of topic or broker, below 2^63-1) it is never os: a
-  // partition that is not os flushes as soon as there is something to flush, which is at least as often as any interval
-  // asks.
+  // os. Other values of flush.messages and flush.ms only say how often to flush.
   AckDurability acks_all_durability = AckDurability::kAuto;
 };
 

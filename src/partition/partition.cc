@@ -131,6 +131,7 @@ ProduceOutcome Partition::Produce(MutableByteView batch, const ProduceOptions& o
     return outcome;
   }
   outcome = Append(validated.bytes, log::AppendOrigin::kClient, checks.now_ms);
+  outcome.waits = outcome.error == ErrorCode::kNone && (options.acks == -1 || TooManyUnflushed());
   bool append_time = checks.timestamp_type == record::TimestampType::kLogAppendTime;
   if (outcome.error == ErrorCode::kNone && append_time) outcome.log_append_time_ms = checks.now_ms;
   return outcome;
@@ -142,7 +143,10 @@ ProduceOutcome Partition::AppendOwn(MutableByteView batch) {
   outcome.error = CheckLeader();
   if (outcome.error == ErrorCode::kNone && TooFewInSync()) outcome.error = ErrorCode::kNotEnoughReplicas;
   if (outcome.error != ErrorCode::kNone) return outcome;
-  return Append(batch, log::AppendOrigin::kCoordinator, environment_.clock.WallMs());
+  outcome = Append(batch, log::AppendOrigin::kCoordinator, environment_.clock.WallMs());
+  outcome.waits = outcome.error == ErrorCode::kNone;
+  if (outcome.waits && ReadersWaitForDisk()) StartFlush();
+  return outcome;
 }
 
 ProduceOutcome Partition::Append(MutableByteView batch, log::AppendOrigin origin, int64_t now_ms) {
@@ -160,6 +164,8 @@ ProduceOutcome Partition::Append(MutableByteView batch, log::AppendOrigin origin
   if (appended.is_duplicate) {
     outcome.log_append_time_ms = appended.max_timestamp;
   } else {
+    unflushed_bytes_ += batch.size();
+    if (appended.rolled) StartFlush();
     Appended();
   }
   return outcome;
@@ -177,13 +183,16 @@ ProduceOutcome Partition::FailureOf(const log::AppendFailure& failure) {
   return outcome;
 }
 
-// Something was appended, or the rule changed: readers see it now, or after the flush that starts here.
+// Something was appended, or the rule changed: readers see it now, or after the flush that starts here or later.
 void Partition::Appended() {
-  if (ReadersWaitForDisk()) {
-    AdvanceHighWatermark(std::min(log_->recovery_point(), log_->log_end_offset()));
+  bool needs_disk = ReadersWaitForDisk();
+  AdvanceHighWatermark(needs_disk ? std::min(log_->recovery_point(), log_->log_end_offset()) : log_->log_end_offset());
+  bool somebody_waits = needs_disk && (!waiters_.empty() || !watches_.empty());
+  bool too_much = needs_disk && unflushed_bytes_ >= kMostUnflushedBytes;
+  if (somebody_waits || too_much || TooManyUnflushed()) {
     StartFlush();
   } else {
-    AdvanceHighWatermark(log_->log_end_offset());
+    FlushLater();
   }
 }
 
@@ -202,14 +211,37 @@ void Partition::AdvanceHighWatermark(Offset to) {
   std::erase_if(watches_, [](const std::shared_ptr<Watch>& watch) { return watch->fired(); });
 }
 
+// flush.messages: nobody is answered while that many records are not on the disk.
+bool Partition::TooManyUnflushed() const {
+  return log_->log_end_offset() - log_->recovery_point() >= config_.flush_messages;
+}
+
+void Partition::FlushLater() {
+  int64_t longest_ns = ReadersWaitForDisk() ? kLongestUnflushedNs : INT64_MAX;
+  if (config_.flush_ms <= longest_ns / kNsPerMs - 1) longest_ns = config_.flush_ms * kNsPerMs;
+  if (longest_ns == INT64_MAX || !log_->needs_flush()) return;
+  int64_t due_ns = environment_.reactor.turn_ns() + longest_ns;
+  if (due_ns >= flush_due_ns_) return;
+  flush_due_ns_ = due_ns;
+  environment_.reactor.After(longest_ns, [weak = weak_from_this()] {
+    if (std::shared_ptr<Partition> self = weak.lock()) {
+      self->flush_due_ns_ = INT64_MAX;
+      self->StartFlush();
+    }
+  });
+}
+
 void Partition::StartFlush() {
-  if (flushing_ || offline_ || !log_->needs_flush()) return;
+  if (offline_ || retired_ || !log_->needs_flush()) return;
+  flush_wanted_ = log_->log_end_offset();
+  if (flushing_) return;
   flushing_ = true;
   environment_.reactor.Spawn(FlushLoop(shared_from_this()));
 }
 
 reactor::Task<void> Partition::FlushLoop(std::shared_ptr<Partition> self) {
-  while (!offline_ && log_->needs_flush()) {
+  do {
+    unflushed_bytes_ = 0;
     log::FlushJob job = log_->PrepareFlush();
     auto run = environment_.disk.Run([&job] { return job.Run(); });
     Status status = co_await run;
@@ -219,7 +251,8 @@ reactor::Task<void> Partition::FlushLoop(std::shared_ptr<Partition> self) {
       break;
     }
     if (ReadersWaitForDisk()) AdvanceHighWatermark(std::min(log_->recovery_point(), log_->log_end_offset()));
-  }
+    flushed_.NotifyAll();
+  } while (!offline_ && !retired_ && log_->needs_flush() && log_->recovery_point() < flush_wanted_);
   flushing_ = false;
   flushed_.NotifyAll();
   self.reset();
@@ -256,6 +289,7 @@ void Partition::WhenCommitted(Offset offset, std::function<void(ErrorCode)> done
   auto behind = std::upper_bound(waiters_.begin(), waiters_.end(), offset,
                                  [](Offset wanted, const Waiter& waiter) { return wanted < waiter.offset; });
   waiters_.insert(behind, Waiter{offset, std::move(done)});
+  StartFlush();
 }
 
 void Partition::AddWatch(std::shared_ptr<Watch> watch, Offset seen) {
@@ -264,7 +298,9 @@ void Partition::AddWatch(std::shared_ptr<Watch> watch, Offset seen) {
     auto bytes = static_cast<int64_t>(log_->BytesBetween(seen, high_watermark_));
     watch->Advance(bytes > 0 ? bytes : INT64_MAX);
   }
-  if (!watch->fired()) watches_.push_back(std::move(watch));
+  if (watch->fired()) return;
+  watches_.push_back(std::move(watch));
+  if (ReadersWaitForDisk()) StartFlush();
 }
 
 void Partition::DropWatch(const std::shared_ptr<Watch>& watch) {
@@ -309,7 +345,10 @@ reactor::Task<ReadOutcome> Partition::Read(ReadRequest request) {
   options.max_bytes = static_cast<uint64_t>(std::max(request.max_bytes, 0));
   options.end_offset = committed_only ? outcome.last_stable_offset : outcome.high_watermark;
   if (options.offset >= options.end_offset) {
-    outcome.being_flushed = flushing_ && options.offset < log_->log_end_offset();
+    if (ReadersWaitForDisk() && options.offset < log_->log_end_offset()) {
+      StartFlush();
+      outcome.being_flushed = flushing_;
+    }
     co_return outcome;
   }
 
@@ -350,8 +389,8 @@ ReadOutcome Partition::Unreadable(ErrorCode error) const {
 }
 
 // Until everything appended so far is readable, if it is a flush that stands between.
-reactor::Task<void> Partition::WaitForFlush() {
-  if (!flushing_ || high_watermark_ >= log_->log_end_offset()) co_return;
+reactor::Task<void> Partition::WaitUntilReadable() {
+  if (!ReadersWaitForDisk() || high_watermark_ >= log_->log_end_offset()) co_return;
   reactor::Completion<ErrorCode> done;  // stays: whoever is told is told once, also when the partition retires
   WhenCommitted(log_->log_end_offset(), [&done](ErrorCode error) { done.Set(error); });
   auto wait = done.Wait();
@@ -363,9 +402,9 @@ reactor::Task<OffsetLookup> Partition::FindOffset(int64_t timestamp, IsolationLe
   OffsetLookup found;
   found.error = CheckLeader(current_leader_epoch);
   if (found.error != ErrorCode::kNone) co_return found;
-  if (timestamp == kLatest) {
-    auto flushed = WaitForFlush();
-    co_await flushed;
+  if (timestamp != kEarliest && timestamp != kEarliestLocal) {
+    auto readable = WaitUntilReadable();
+    co_await readable;
   }
   bool committed_only = isolation == IsolationLevel::kReadCommitted;
   Offset end = committed_only ? last_stable_offset() : high_watermark_;
@@ -404,22 +443,37 @@ Partition::EpochEnd Partition::FindEpochEnd(LeaderEpoch wanted, LeaderEpoch curr
   return found;
 }
 
-Partition::Deletion Partition::DeleteRecords(Offset offset) {
+reactor::Task<Partition::Deletion> Partition::DeleteRecords(Offset offset) {
   Deletion deletion;
   deletion.error = CheckLeader();
-  if (deletion.error != ErrorCode::kNone) return deletion;
+  if (deletion.error != ErrorCode::kNone) co_return deletion;
   if (!config_.log.cleanup_delete && config_.log.cleanup_compact) {
     deletion.error = ErrorCode::kPolicyViolation;
-    return deletion;
+    co_return deletion;
+  }
+  if (offset == kNoOffset || offset > high_watermark_) {
+    auto readable = WaitUntilReadable();
+    co_await readable;
+    deletion.error = CheckLeader();
+    if (deletion.error != ErrorCode::kNone) co_return deletion;
   }
   Offset target = offset == kNoOffset ? high_watermark_ : offset;
   if (target < Offset(0) || target > high_watermark_) {
     deletion.error = ErrorCode::kOffsetOutOfRange;
-    return deletion;
+    co_return deletion;
   }
   if (target > log_->log_start_offset()) log_->DeleteRecordsTo(target);
   deletion.low_watermark = log_->log_start_offset();
-  return deletion;
+  co_return deletion;
+}
+
+reactor::Task<void> Partition::Checkpoint() {
+  log_->RequestCheckpoint();
+  while (log_->checkpoint_is_due() && !offline_ && !retired_) {
+    StartFlush();
+    auto wait = flushed_.Wait();
+    co_await wait;
+  }
 }
 
 reactor::Task<void> Partition::Flushed() {

@@ -6,8 +6,10 @@
 //
 // The high watermark. With other replicas in sync it is what all of them have. A sole replica has nobody else: what it
 // acknowledges for acks=all must be on the disk, so its high watermark is the flushed offset, and readers see nothing
-// that could still vanish (Durability::kDisk). One flush is under way at a time and takes everything that was appended
-// before it began: a group commit. With Durability::kOs the high watermark follows the log end at once, as in Apache
+// that could still vanish (Durability::kDisk). A flush begins as soon as somebody waits for it (a producer with acks=all,
+// a reader at the high watermark), when kMostUnflushedBytes lie unflushed, or kLongestUnflushedNs after the append at the
+// latest; one is under way at a time and takes everything that was appended before it began: a group commit. So acks=1,
+// which promises nothing about the disk, costs no flush per request. With Durability::kOs the high watermark follows the log end at once, as in Apache
 // Kafka.
 //
 // A write or a flush that fails takes the log directory offline: this partition answers KAFKA_STORAGE_ERROR from then
@@ -51,6 +53,8 @@ struct PartitionConfig {
   record::ValidateOptions validate;  // all but the time
   Durability durability = Durability::kAuto;
   int32_t min_insync_replicas = 1;
+  int64_t flush_messages = INT64_MAX;  // a flush begins when that many records are unflushed
+  int64_t flush_ms = INT64_MAX;        // or that long after an append
   int64_t file_delete_delay_ms = 60'000;
 };
 
@@ -82,7 +86,8 @@ struct ProduceOutcome {
   std::vector<record::RecordError> record_errors;
   std::string error_message;
   Leadership leadership;  // with NOT_LEADER_OR_FOLLOWER: where to go
-  Offset required{0};     // acks=all: acknowledged when the high watermark is here
+  Offset required{0};     // acknowledged when the high watermark is here, if it waits
+  bool waits = false;     // acks=all, or the topic's flush.messages asks for the disk
 };
 
 struct ReadRequest {
@@ -102,7 +107,7 @@ struct ReadOutcome {
   std::optional<log::EpochEndOffset> diverging;
   std::vector<log::AbortedTransaction> aborted;  // read_committed only
   std::optional<log::Slice> slice;               // absent: nothing to read
-  bool being_flushed = false;  // records at the offset are here, and readable after the flush under way
+  bool being_flushed = false;  // records at the offset are here, and readable after the flush that is under way now
   Leadership leadership;
 };
 
@@ -134,6 +139,9 @@ struct OffsetLookup {
 
 class Partition : public std::enable_shared_from_this<Partition> {
  public:
+  static constexpr int64_t kLongestUnflushedNs = 500'000'000;
+  static constexpr uint64_t kMostUnflushedBytes = 16 << 20;
+
   struct Environment {
     reactor::Reactor& reactor;
     reactor::DiskPool& disk;
@@ -183,8 +191,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void DropWatch(const std::shared_ptr<Watch>& watch);
 
   // timestamp: a time in ms, or one of ListOffsets' special values (-1 latest, -2 earliest, -3 max timestamp, -4
-  // earliest local). May wait for the disk. "Latest" waits for the flush under way, so that who wrote with acks=1 finds
-  // what he wrote.
+  // earliest local). May wait for the disk: all but the earliest wait until everything appended is readable, so that who
+  // wrote with acks=1 finds what he wrote.
   reactor::Task<OffsetLookup> FindOffset(int64_t timestamp, IsolationLevel isolation, LeaderEpoch current_leader_epoch);
 
   struct EpochEnd {
@@ -198,9 +206,12 @@ class Partition : public std::enable_shared_from_this<Partition> {
     ErrorCode error = ErrorCode::kNone;
     Offset low_watermark = kNoOffset;
   };
-  // offset -1: everything below the high watermark.
-  Deletion DeleteRecords(Offset offset);
+  // offset -1: everything below the high watermark. Waits for the flush of what is to be deleted.
+  reactor::Task<Deletion> DeleteRecords(Offset offset);
 
+  // Flushes, and saves what spares the next start the reading of the active segment, should this process be killed. Goes
+  // on when that is under way or done.
+  reactor::Task<void> Checkpoint();
   // Goes on when no flush is under way.
   reactor::Task<void> Flushed();
   // Flushes everything and leaves the files as a clean stop leaves them. Only reads may follow.
@@ -223,7 +234,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // say.
   ErrorCode CheckLeader(LeaderEpoch current = kNoLeaderEpoch) const;
   bool ReadersWaitForDisk() const;
-  reactor::Task<void> WaitForFlush();
+  reactor::Task<void> WaitUntilReadable();
   bool TooFewInSync() const;
   ProduceOutcome Append(MutableByteView batch, log::AppendOrigin origin, int64_t now_ms);
   ProduceOutcome FailureOf(const log::AppendFailure& failure);
@@ -232,6 +243,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void Appended();
   void AdvanceHighWatermark(Offset to);
   void StartFlush();
+  void FlushLater();
+  bool TooManyUnflushed() const;
   reactor::Task<void> FlushLoop(std::shared_ptr<Partition> self);
   void Fail(const Error& error);
   void AnswerAll(ErrorCode error);
@@ -244,6 +257,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
   Leadership leadership_;
   Offset high_watermark_{0};
   bool flushing_ = false;
+  Offset flush_wanted_{0};  // flushing goes on until everything below is on the disk
+  int64_t flush_due_ns_ = INT64_MAX;  // when a timer will begin one
+  uint64_t unflushed_bytes_ = 0;  // appended since the last flush began
   bool offline_ = false;
   bool retired_ = false;
   std::deque<Waiter> waiters_;  // ascending by offset

@@ -155,6 +155,10 @@ ProduceOutcome PartitionTable::Append(Entry& entry, const ProduceItem& item, con
   return outcome;
 }
 
+bool PartitionTable::WaitsStill(const ProduceOutcome& outcome, const std::shared_ptr<Entry>& entry) {
+  return outcome.waits && outcome.required > entry->partition->high_watermark();
+}
+
 // Behind what earlier requests have brought for the same partition: batches of one producer must not overtake each other.
 reactor::Task<void> PartitionTable::AppendInTurn(std::shared_ptr<Entry> entry, const ProduceItem& item,
                                                  const ProduceOptions& options, ProduceOutcome& outcome) {
@@ -186,12 +190,11 @@ reactor::Task<std::vector<ProduceOutcome>> PartitionTable::Produce(std::vector<P
     }
   }
   for (reactor::Task<void>& task : waiting_for_their_turn) co_await task;
-  if (options.acks != -1) co_return outcomes;
-
+  if (std::none_of(outcomes.begin(), outcomes.end(), [](const ProduceOutcome& one) { return one.waits; })) co_return outcomes;
   auto waiting = std::make_shared<Acknowledgements>();
   waiting->errors.resize(items.size());
   for (size_t i = 0; i < items.size(); ++i) {
-    if (outcomes[i].error != ErrorCode::kNone || outcomes[i].required <= entries[i]->partition->high_watermark()) continue;
+    if (!WaitsStill(outcomes[i], entries[i])) continue;
     ++waiting->left;
     entries[i]->partition->WhenCommitted(outcomes[i].required, [waiting, i](ErrorCode error) {
       waiting->errors[i] = error;
@@ -202,7 +205,7 @@ reactor::Task<std::vector<ProduceOutcome>> PartitionTable::Produce(std::vector<P
   auto wait = waiting->all.WaitFor(int64_t{std::max(options.timeout_ms, 0)} * kNsPerMs);
   co_await wait;
   for (size_t i = 0; i < items.size(); ++i) {
-    if (outcomes[i].error != ErrorCode::kNone || outcomes[i].required <= entries[i]->partition->high_watermark()) continue;
+    if (!WaitsStill(outcomes[i], entries[i])) continue;
     outcomes[i].error = waiting->errors[i].value_or(ErrorCode::kRequestTimedOut);
     if (outcomes[i].error != ErrorCode::kNone) outcomes[i].base_offset = -1;
   }
@@ -255,6 +258,16 @@ std::vector<CheckpointEntry> PartitionTable::Checkpoint() {
                        entry->partition->high_watermark()});
   }
   return entries;
+}
+
+reactor::Task<void> PartitionTable::SaveProgress() {
+  auto entries = entries_;  // the table may change while this waits
+  for (auto& [id, entry] : entries) {
+    std::shared_ptr<Partition> partition = entry->partition;
+    if (partition == nullptr) continue;
+    auto checkpoint = partition->Checkpoint();
+    co_await checkpoint;
+  }
 }
 
 reactor::Task<void> PartitionTable::ApplyRetention() {

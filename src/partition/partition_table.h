@@ -89,6 +89,9 @@ class PartitionTable {
     }
   }
   std::vector<CheckpointEntry> Checkpoint();
+  // Makes the recovery points worth their name: what was appended becomes durable, and what spares a scan of it is saved.
+  // One partition after the other, so that flushes that somebody waits for get their turn. Now and then.
+  reactor::Task<void> SaveProgress();
   // Removes what retention no longer keeps, forgets producers that have been silent for too long, and closes files that
   // nobody uses. Now and then.
   reactor::Task<void> ApplyRetention();
@@ -114,6 +117,7 @@ class PartitionTable {
   };
   std::shared_ptr<Entry> FindEntry(const PartitionId& id) const;
   ProduceOutcome Append(Entry& entry, const ProduceItem& item, const ProduceOptions& options);
+  static bool WaitsStill(const ProduceOutcome& outcome, const std::shared_ptr<Entry>& entry);
   reactor::Task<void> AppendInTurn(std::shared_ptr<Entry> entry, const ProduceItem& item, const ProduceOptions& options,
                                    ProduceOutcome& outcome);
   reactor::Task<void> RemoveLater(std::string directory, int64_t delay_ms);

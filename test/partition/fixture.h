@@ -187,6 +187,9 @@ class PartitionFixture : public ::testing::Test {
     KB_CHECK(answer->has_value());
     return **answer;
   }
+  Partition::Deletion Remove(const std::shared_ptr<Partition>& partition, int64_t before) {
+    return Await([&] { return partition->DeleteRecords(Offset(before)); });
+  }
   ProduceOutcome AppendOwn(const std::shared_ptr<Partition>& partition, std::vector<uint8_t> batch) {
     ProduceOutcome outcome = On([&] { return partition->AppendOwn(batch); });
     RunDisk();

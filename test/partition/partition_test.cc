@@ -16,7 +16,7 @@ class PartitionTest : public PartitionFixture {};
 
 TEST_F(PartitionTest, TheHighWatermarkFollowsTheFlush) {
   auto partition = Open("topic", With(Durability::kDisk));
-  BeginProduce(partition->id(), Batch(3), 1);
+  BeginProduce(partition->id(), Batch(3), kAcksAll);
   EXPECT_EQ(partition->log_end_offset(), Offset(3));
   EXPECT_EQ(partition->high_watermark(), Offset(0));
   RunDisk();
@@ -97,6 +97,102 @@ TEST_F(PartitionTest, AcksAllWaitsForTheFlushAndAcksOneDoesNot) {
   EXPECT_EQ((*all)->base_offset, 1);
 }
 
+// ---- when a flush begins
+
+TEST_F(PartitionTest, AcksOneAloneBeginsNoFlushForAWhile) {
+  auto partition = Open("topic");
+  for (int i = 0; i < 10; ++i) BeginProduce(partition->id(), Batch(1), 1);
+  EXPECT_EQ(disk_->waiting(), 0u);
+  PassTime(Partition::kLongestUnflushedNs / kNsPerMs - 1);
+  EXPECT_EQ(disk_->waiting(), 0u);
+  PassTime(2);
+  EXPECT_EQ(disk_->waiting(), 1u) << "one flush for ten requests";
+  RunDisk();
+  EXPECT_EQ(partition->high_watermark(), Offset(10));
+  PassTime(10 * Partition::kLongestUnflushedNs / kNsPerMs);
+  EXPECT_EQ(disk_->waiting(), 0u) << "nothing to do, nothing done";
+}
+
+TEST_F(PartitionTest, WhoReadsBeginsTheFlush) {
+  auto partition = Open("topic");
+  BeginProduce(partition->id(), Batch(1), 1);
+  auto read = Begin([&] { return partition->Read(At(0)); });
+  ASSERT_TRUE(read->has_value());
+  EXPECT_TRUE((*read)->being_flushed);
+  EXPECT_EQ(disk_->waiting(), 1u);
+  RunDisk();
+  EXPECT_EQ(partition->high_watermark(), Offset(1));
+}
+
+TEST_F(PartitionTest, WhoWaitsForRecordsBeginsTheFlush) {
+  auto partition = Open("topic");
+  int fired = 0;
+  Watching(partition, 1, &fired);
+  BeginProduce(partition->id(), Batch(1), 1);
+  EXPECT_EQ(disk_->waiting(), 1u);
+  RunDisk();
+  EXPECT_EQ(fired, 1);
+
+  BeginProduce(partition->id(), Batch(1), 1);
+  EXPECT_EQ(disk_->waiting(), 0u) << "nobody waits now";
+  Watching(partition, 1, &fired);
+  EXPECT_EQ(disk_->waiting(), 1u);
+  RunDisk();
+  EXPECT_EQ(fired, 2);
+}
+
+TEST_F(PartitionTest, TooManyUnflushedBytesBeginAFlush) {
+  auto partition = Open("topic");
+  constexpr size_t kValue = 1 << 19;
+  for (size_t i = 1; i < Partition::kMostUnflushedBytes / kValue; ++i) BeginProduce(partition->id(), Batch(1, {}, kValue), 1);
+  EXPECT_EQ(disk_->waiting(), 0u);
+  BeginProduce(partition->id(), Batch(1, {}, kValue), 1);
+  EXPECT_EQ(disk_->waiting(), 1u);
+}
+
+TEST_F(PartitionTest, FlushMessagesMakesAlsoAcksOneWaitForTheDisk) {
+  PartitionConfig config = With(Durability::kDisk);
+  config.flush_messages = 3;
+  auto partition = Open("topic", config);
+  auto first = BeginProduce(partition->id(), Batch(2), 1);
+  EXPECT_TRUE(first->has_value());
+  EXPECT_EQ(disk_->waiting(), 0u);
+  auto third = BeginProduce(partition->id(), Batch(1), 1);
+  EXPECT_FALSE(third->has_value());
+  EXPECT_EQ(disk_->waiting(), 1u);
+  RunDisk();
+  EXPECT_TRUE(third->has_value());
+}
+
+TEST_F(PartitionTest, FlushMsSaysHowLongRecordsStayInThePageCache) {
+  PartitionConfig config = With(Durability::kOs);
+  config.flush_ms = 2000;
+  auto partition = Open("topic", config);
+  BeginProduce(partition->id(), Batch(1), kAcksAll);
+  EXPECT_EQ(partition->high_watermark(), Offset(1)) << "readers need not wait for it";
+  PassTime(1999);
+  EXPECT_EQ(disk_->waiting(), 0u);
+  PassTime(2);
+  EXPECT_EQ(disk_->waiting(), 1u);
+  RunDisk();
+
+  config.flush_ms = 100;  // a shorter time counts at once
+  BeginProduce(partition->id(), Batch(1), kAcksAll);
+  On([&] { partition->UpdateConfig(config); });
+  PassTime(101);
+  EXPECT_EQ(disk_->waiting(), 1u);
+}
+
+TEST_F(PartitionTest, ASealedSegmentIsFlushedUnderEveryRule) {
+  PartitionConfig config = With(Durability::kOs);
+  config.log.segment_bytes = 1000;
+  auto partition = Open("topic", config);
+  BeginProduce(partition->id(), Batch(1, {}, 600), 1);
+  EXPECT_EQ(disk_->waiting(), 0u);
+  BeginProduce(partition->id(), Batch(1, {}, 600), 1);
+  EXPECT_EQ(disk_->waiting(), 1u);
+}
+
 TEST_F(PartitionTest, TheAnswerToADuplicateWaitsLikeTheOriginal) {
   auto partition = Open("topic");
   auto original = BeginProduce(partition->id(), BatchOf(ProducerId(7), 0, 2), kAcksAll);
@@ -157,14 +253,14 @@ TEST_F(PartitionTest, AFailedFlushEndsTheServiceOfItsPartition) {
   EXPECT_EQ(Produce(partition, Batch(1)).error, ErrorCode::kKafkaStorageError);
   EXPECT_EQ(Read(partition, At(0)).error, ErrorCode::kKafkaStorageError);
   EXPECT_EQ(FindOffset(partition, -1).error, ErrorCode::kKafkaStorageError);
-  EXPECT_EQ(On([&] { return partition->DeleteRecords(Offset(1)).error; }), ErrorCode::kKafkaStorageError);
+  EXPECT_EQ(Remove(partition, 1).error, ErrorCode::kKafkaStorageError);
 }
 
 TEST_F(PartitionTest, TheOtherDirectoryGoesOn) {
   auto here = Open(RequestFor("here", {}, "/data"));
   auto beside = Open(RequestFor("beside", {}, "/data"));
   auto there = Open(RequestFor("there", {}, "/other"));
-  BeginProduce(here->id(), Batch(1), 1);
+  BeginProduce(here->id(), Batch(1), kAcksAll);
   files_.FailNth(IoCall::kSync, 1, EIO);
   RunDisk();
   ASSERT_EQ(failed_directories_.size(), 1u);
@@ -359,7 +455,7 @@ TEST_F(PartitionTest, TheSpecialPlacesOfALog) {
   Produce(partition, Batch(2));  // 0, 1
   PassTime(1000);
   Produce(partition, Batch(2));  // 2, 3
-  On([&] { partition->DeleteRecords(Offset(1)); });
+  Remove(partition, 1);
   EXPECT_EQ(FindOffset(partition, -1).offset, 4);
   EXPECT_EQ(FindOffset(partition, -2).offset, 1);
   EXPECT_EQ(FindOffset(partition, -4).offset, 1);
@@ -391,8 +487,7 @@ TEST_F(PartitionTest, DeleteRecordsMovesTheLogStart) {
   auto partition = Open("topic");
   Produce(partition, Batch(1));
   Produce(partition, Batch(1));
-  BeginProduce(partition->id(), Batch(1), 1);  // 2, above the high watermark
-  auto remove = [&](int64_t offset) { return On([&] { return partition->DeleteRecords(Offset(offset)); }); };
+  auto remove = [&](int64_t offset) { return Remove(partition, offset); };
   EXPECT_EQ(remove(3).error, ErrorCode::kOffsetOutOfRange);
   EXPECT_EQ(remove(-2).error, ErrorCode::kOffsetOutOfRange);
   EXPECT_EQ(remove(1).low_watermark, Offset(1));
@@ -403,12 +498,19 @@ TEST_F(PartitionTest, DeleteRecordsMovesTheLogStart) {
   EXPECT_EQ(Read(partition, At(4)).error, ErrorCode::kOffsetOutOfRange);
 }
 
+TEST_F(PartitionTest, WhoWroteWithAcksOneMayDeleteWhatHeWrote) {
+  auto partition = Open("topic");
+  BeginProduce(partition->id(), Batch(3), 1);
+  EXPECT_EQ(partition->high_watermark(), Offset(0));
+  EXPECT_EQ(Remove(partition, 2).low_watermark, Offset(2));
+}
+
 TEST_F(PartitionTest, NobodyDeletesRecordsOfATopicThatIsOnlyCompacted) {
   PartitionConfig config;
   config.log.cleanup_delete = false;
   config.log.cleanup_compact = true;
   auto partition = Open("topic", config);
-  EXPECT_EQ(On([&] { return partition->DeleteRecords(Offset(0)).error; }), ErrorCode::kPolicyViolation);
+  EXPECT_EQ(Remove(partition, 0).error, ErrorCode::kPolicyViolation);
 }
 
 // ---- reading
