@@ -288,20 +288,35 @@ Error ListenError(int error, const char* what, const std::string& host, uint16_t
   return OsError(error, std::string(what) + " on " + where);
 }
 
-Result<std::unique_ptr<Listener>> ListenAt(const Place& place, const std::string& host, uint16_t port, int backlog) {
+// Sockets inherit them from the one that accepts.
+void SetBuffers(int descriptor, const SocketBuffers& buffers) {
+  if (buffers.send > 0) setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &buffers.send, sizeof buffers.send);
+  if (buffers.receive > 0) setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &buffers.receive, sizeof buffers.receive);
+}
+
+// What a listener is to be.
+struct Wish {
+  const std::string& host;
+  uint16_t port;
+  int backlog;
+  SocketBuffers buffers;
+};
+
+Result<std::unique_ptr<Listener>> ListenAt(const Place& place, const Wish& wish) {
   Descriptor descriptor(socket(place.address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!descriptor.open()) return ListenError(errno, "socket", host, port);
+  if (!descriptor.open()) return ListenError(errno, "socket", wish.host, wish.port);
   int on = 1;
   // A restart must not wait for connections of the former process to be forgotten.
   setsockopt(descriptor.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  SetBuffers(descriptor.get(), wish.buffers);
   if (place.address.ss_family == AF_INET6) {
     int only_v6 = place.both_families ? 0 : 1;
     setsockopt(descriptor.get(), IPPROTO_IPV6, IPV6_V6ONLY, &only_v6, sizeof only_v6);
   }
   if (bind(descriptor.get(), reinterpret_cast<const sockaddr*>(&place.address), place.length) != 0) {
-    return ListenError(errno, "bind", host, port);
+    return ListenError(errno, "bind", wish.host, wish.port);
   }
-  if (listen(descriptor.get(), backlog) != 0) return ListenError(errno, "listen", host, port);
+  if (listen(descriptor.get(), wish.backlog) != 0) return ListenError(errno, "listen", wish.host, wish.port);
   sockaddr_storage bound{};
   socklen_t length = sizeof bound;
   getsockname(descriptor.get(), reinterpret_cast<sockaddr*>(&bound), &length);
@@ -311,15 +326,14 @@ Result<std::unique_ptr<Listener>> ListenAt(const Place& place, const std::string
 // This machine has no such family (no IPv6), which is no reason not to serve the other.
 bool LacksFamily(const Error& error) { return error.os_errno == EAFNOSUPPORT || error.os_errno == EADDRNOTAVAIL; }
 
-Result<std::vector<std::unique_ptr<Listener>>> ListenAtAll(std::vector<Place> places, const std::string& host,
-                                                           uint16_t port, int backlog) {
+Result<std::vector<std::unique_ptr<Listener>>> ListenAtAll(std::vector<Place> places, Wish wish) {
   std::vector<std::unique_ptr<Listener>> listeners;
   std::optional<Error> lacking;
   for (Place& place : places) {
-    SetPort(place, port);
-    auto listener = ListenAt(place, host, port, backlog);
+    SetPort(place, wish.port);
+    auto listener = ListenAt(place, wish);
     if (listener.ok()) {
-      port = (*listener)->local().port;  // port 0: what the first one got is for all
+      wish.port = (*listener)->local().port;  // port 0: what the first one got is for all
       listeners.push_back(*std::move(listener));
     } else if (LacksFamily(listener.error()) && (places.size() > 1 || place.both_families)) {
       lacking = listener.error();
@@ -352,12 +366,13 @@ Result<std::vector<std::unique_ptr<Listener>>> TcpTransport::Listen(const std::s
                                                                     int backlog) {
   auto places = PlacesOf(host);
   if (!places.ok()) return places.error();
+  Wish wish{host, port, backlog, buffers_};
   for (int tries = 0;; ++tries) {
-    auto listeners = ListenAtAll(*places, host, port, backlog);
+    auto listeners = ListenAtAll(*places, wish);
     bool unlucky = !listeners.ok() && listeners.error().kind == ErrorKind::kBusy && port == 0;
     if (unlucky && tries < kTriesForOnePort) continue;
     if (!listeners.ok() && places->front().both_families && LacksFamily(listeners.error())) {
-      return ListenAtAll({V4Place(htonl(INADDR_ANY))}, host, port, backlog);
+      return ListenAtAll({V4Place(htonl(INADDR_ANY))}, wish);
     }
     return listeners;
   }

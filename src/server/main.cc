@@ -89,7 +89,7 @@ class Process {
     reactor::ReactorGroup& reactors = **group;
     reactor::ReactorThread& door = **acceptor;
     reactor::ThreadDiskPool disk(std::max(FLAGS_disk_threads, 1));
-    net::TcpTransport transport;
+    net::TcpTransport transport({config_.socket_send_buffer_bytes, config_.socket_receive_buffer_bytes});
     Node::Environment environment{io::RealFileSystem(),
                                   SystemClock(),
                                   sink_,

@@ -323,6 +323,24 @@ class LoopbackTest : public testing::Test {
   uint16_t port_ = 0;
 };
 
+// How many bytes the kernel takes for a peer that reads nothing.
+size_t TakenFromAnAcceptedSocket(SocketBuffers buffers) {
+  TcpTransport transport(buffers);
+  auto listeners = transport.Listen("127.0.0.1", 0, 5);
+  Peer peer = Dial("127.0.0.1", (*listeners).front()->local().port);
+  std::unique_ptr<Socket> accepted;
+  while (accepted == nullptr) accepted = *(*listeners).front()->Accept();
+  std::string bytes(64 << 10, 'x');
+  std::array<ByteView, 1> parts{AsBytes(bytes)};
+  size_t taken = 0;
+  for (int64_t written; (written = accepted->Write(parts, false)) > 0;) taken += static_cast<size_t>(written);
+  return taken;
+}
+
+TEST(SocketBuffers, AreWhatWasAskedFor) {
+  EXPECT_LT(TakenFromAnAcceptedSocket({.send = 8 << 10}) + (100 << 10), TakenFromAnAcceptedSocket({.send = 400 << 10}));
+}
+
 TEST_F(LoopbackTest, EveryHostMeansBothFamilies) {
   for (const char* host : {"", "0.0.0.0", "localhost"}) {
     Start(host);
