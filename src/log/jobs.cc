@@ -45,6 +45,7 @@ Status FlushJob::Run() {
     KB_RETURN_IF_ERROR(status);
   }
   if (sync_directory_ || !contents_.empty()) KB_RETURN_IF_ERROR(file_system_->SyncDirectory(directory_));
+  if (is_short_of_room_) return {};  // what was to take their place may be what is missing
   // Not being able to remove is no harm: the next Open does it.
   for (const std::string& path : obsolete_) (void)file_system_->Remove(path);
   return {};

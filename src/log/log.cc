@@ -1,9 +1,9 @@
 #include "log/log.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
+#include "base/shortage.h"
 #include "log/checkpoint_files.h"
 #include "log/recovery.h"
 
@@ -12,12 +12,6 @@ namespace {
 
 // How far apart the probes are that tell whether a range is in memory: the kernel reads ahead in pieces of this size.
 constexpr uint64_t kProbeBytes = 128 << 10;
-
-// What passes by itself: there may be room for the next write, or a descriptor.
-bool IsShortage(const Error& error) {
-  if (error.kind == ErrorKind::kNoSpace) return true;
-  return error.os_errno == EMFILE || error.os_errno == ENFILE || error.os_errno == ENOMEM;
-}
 
 }  // namespace
 
@@ -261,7 +255,9 @@ Status Log::StartSegment(Offset base_offset, int64_t now_ms) {
 
 // ---- durability
 
-bool Log::needs_flush() const { return recovery_point_ < log_end_offset_ || !unflushed_.contents_.empty(); }
+bool Log::needs_flush() const {
+  return recovery_point_ < log_end_offset_ || !unflushed_.contents_.empty() || checkpoint_is_due_;
+}
 
 void Log::AddToFlush(FlushJob& job, size_t segment) const {
   const Segment& source = *segments_[segment];
@@ -279,19 +275,27 @@ void Log::AddIndexesToFlush(FlushJob& job, const Segment& segment) {
   }
 }
 
-// Producer state as of the log end: at a roll for the segment that begins there, or in between as a checkpoint. One that is
-// no segment's is not needed any more when the next is there.
+// Producer state as of the log end: at a roll for the segment that begins there, or in between as a checkpoint.
 void Log::AddSnapshot(FlushJob& job) {
   if (last_snapshot_ && *last_snapshot_ >= log_end_offset_) return;
-  if (last_snapshot_ && segments_[SegmentAt(*last_snapshot_)]->base_offset() != *last_snapshot_) {
-    job.obsolete_.push_back(directory_ + "/" + OffsetFileName(*last_snapshot_, kSnapshotSuffix));
-  }
+  AddObsolete(job, previous_snapshot_);
   job.contents_.push_back(
       {directory_ + "/" + OffsetFileName(log_end_offset_, kSnapshotSuffix), producers_.Snapshot(), false});
-  last_snapshot_ = log_end_offset_;
+  previous_snapshot_ = std::exchange(last_snapshot_, log_end_offset_);
+}
+
+// Those that are no segment's are not needed for ever.
+void Log::AddObsolete(FlushJob& job, std::optional<Offset> snapshot) const {
+  if (!snapshot || segments_[SegmentAt(*snapshot)]->base_offset() == *snapshot) return;
+  job.obsolete_.push_back(directory_ + "/" + OffsetFileName(*snapshot, kSnapshotSuffix));
 }
 
 FlushJob Log::PrepareFlush() {
+  if (std::exchange(checkpoint_is_due_, false)) {
+    active().SpillIndexes(files_);
+    if (log_end_offset_ > active().base_offset()) AddSnapshot(unflushed_);
+    AddIndexesToFlush(unflushed_, active());
+  }
   unflushed_.file_system_ = &files_;
   unflushed_.directory_ = directory_;
   unflushed_.target_offset_ = log_end_offset_;
@@ -308,10 +312,13 @@ FlushJob Log::PrepareFlush() {
 }
 
 FlushJob Log::PrepareCheckpoint() {
-  active().SpillIndexes(files_);
-  if (log_end_offset_ > active().base_offset()) AddSnapshot(unflushed_);
-  AddIndexesToFlush(unflushed_, active());
+  checkpoint_is_due_ = true;
   return PrepareFlush();
+}
+
+void Log::RequestCheckpoint() {
+  const bool is_saved = log_end_offset_ == active().base_offset() || last_snapshot_ == log_end_offset_;
+  if (!is_saved || recovery_point_ < log_end_offset_) checkpoint_is_due_ = true;
 }
 
 FlushJob Log::PrepareClose() {
@@ -321,7 +328,9 @@ FlushJob Log::PrepareClose() {
     Result<std::shared_ptr<io::File>> log = active().LogFile(files_, Blocking::kNever);
     if (log.ok() && *log != nullptr) (void)(*log)->Truncate(active().size_bytes());
   }
+  checkpoint_is_due_ = false;
   if (log_end_offset_ > Offset(0)) AddSnapshot(unflushed_);
+  AddObsolete(unflushed_, std::exchange(previous_snapshot_, std::nullopt));
   AddIndexesToFlush(unflushed_, active());
   return PrepareFlush();
 }
@@ -630,6 +639,7 @@ Result<RemovalJob> Log::TruncateFullyAndStartAt(Offset offset, int64_t now_ms) {
   epochs_changed_ = true;
   unflushed_ = {};
   last_snapshot_.reset();
+  previous_snapshot_.reset();
   log_start_offset_ = log_end_offset_ = recovery_point_ = offset;
   if (Status status = StartSegment(offset, now_ms); !status.ok()) {
     failure_ = status.error();
@@ -668,6 +678,7 @@ Status Log::Reload(int64_t now_ms) {
   epochs_changed_ = source.epochs_changed_;
   producers_ = source.producers_;
   last_snapshot_ = source.last_snapshot_;
+  previous_snapshot_ = source.previous_snapshot_;
   unflushed_ = std::exchange(source.unflushed_, FlushJob());
   tail_.Clear();
   return {};

@@ -187,8 +187,11 @@ class Log {
   // the next flush that has a reason: nobody needs them after a crash.)
   bool needs_flush() const;
   // As PrepareFlush, and saves indexes and producer state of the active segment too, so that the scan after a crash starts
-  // at the log end of now. Now and then, e.g. with the recovery point checkpoint.
+  // at the log end of now. Now and then, before the recovery point checkpoint is written.
   FlushJob PrepareCheckpoint();
+  // The next PrepareFlush is a PrepareCheckpoint, if that would save anything: then a flush is needed, too.
+  void RequestCheckpoint();
+  bool checkpoint_is_due() const { return checkpoint_is_due_; }
   // For a clean stop: as PrepareCheckpoint, with the files exactly as Apache Kafka leaves them. Only reads may follow.
   FlushJob PrepareClose();
 
@@ -244,6 +247,7 @@ class Log {
   void AddToFlush(FlushJob& job, size_t segment) const;
   static void AddIndexesToFlush(FlushJob& job, const Segment& segment);
   void AddSnapshot(FlushJob& job);
+  void AddObsolete(FlushJob& job, std::optional<Offset> snapshot) const;
 
   Lookup Locate(size_t segment, Offset offset, Blocking blocking) const;
   Lookup EndOf(size_t segment, Offset end_offset, Blocking blocking) const;
@@ -275,7 +279,10 @@ class Log {
   uint64_t truncations_ = 0;
   FlushJob unflushed_;                     // what the next flush does beside syncing segments
   bool epochs_changed_ = false;
+  bool checkpoint_is_due_ = false;
   std::optional<Offset> last_snapshot_;    // offset of the newest producer snapshot
+  // Of the one before, which stays until there is another: the recovery point that is on record may lie below the newest.
+  std::optional<Offset> previous_snapshot_;
 };
 
 }  // namespace kb::log

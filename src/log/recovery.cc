@@ -107,7 +107,7 @@ class Recovery {
   Offset recovery_point_{0};
   LeaderEpochCache epochs_;
   bool epochs_changed_ = false;
-  std::optional<Offset> last_snapshot_;
+  std::optional<Offset> last_snapshot_, previous_snapshot_;
 
  private:
   const std::string& directory() const { return options_.directory; }
@@ -632,19 +632,21 @@ Status Recovery::WriteAborted(Piece& piece, Offset replayed_from) {
   return {};
 }
 
-// Keeps the snapshots of segments and the newest one above the last segment's base.
+// Keeps the snapshots of segments, the newest one above the last segment's base, and the newest one below the recovery
+// point that is on record: until there is another on record, the next start begins there if this one ends early.
 Status Recovery::TidySnapshots() {
   std::optional<Offset> newest;
   for (Offset offset : listed_.snapshots) {
-    if (offset > pieces_.back().base_offset && offset <= log_end_offset_) newest = offset;
+    if (offset <= pieces_.back().base_offset || offset > log_end_offset_) continue;
+    if (offset <= options_.recovery_point) previous_snapshot_ = offset;
+    newest = offset;
   }
+  if (previous_snapshot_ == newest || options_.was_clean) previous_snapshot_.reset();
   for (Offset offset : listed_.snapshots) {
     bool is_of_segment = std::any_of(pieces_.begin(), pieces_.end(),
                                      [&](const Piece& piece) { return piece.base_offset == offset; });
-    if (is_of_segment || offset == newest) {
-      last_snapshot_ = offset;
-      continue;
-    }
+    if (is_of_segment || offset == newest) last_snapshot_ = offset;
+    if (is_of_segment || offset == newest || offset == previous_snapshot_) continue;
     Status status = files_.Remove(PathOf(offset, kSnapshotSuffix));
     if (!status.ok() && status.error().kind != ErrorKind::kNotFound) return status;
   }
@@ -704,6 +706,7 @@ Result<std::unique_ptr<Log>> LogRecovery::Run(io::FileSystem& files, LogOptions 
   log->epochs_changed_ = recovery.epochs_changed_;
   log->producers_ = std::move(recovery.producers_);
   log->last_snapshot_ = recovery.last_snapshot_;
+  log->previous_snapshot_ = recovery.previous_snapshot_;
   log->unflushed_.sync_directory_ = true;  // it may have been made just now
   return log;
 }

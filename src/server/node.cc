@@ -215,23 +215,77 @@ reactor::Task<Status> Node::WriteCheckpoints() {
   co_return written;
 }
 
+reactor::Task<void> Node::SaveProgress() {
+  auto each = [this](size_t i) { return parts_[i]->shard->partitions().SaveProgress(); };
+  auto save = reactor::RunOnEach(environment_.reactors, each);
+  co_await save;
+}
+
+reactor::Task<void> Node::ApplyRetention() {
+  auto each = [this](size_t i) { return parts_[i]->shard->partitions().ApplyRetention(); };
+  auto retain = reactor::RunOnEach(environment_.reactors, each);
+  co_await retain;
+}
+
+namespace {
+
+// Something to do every so often.
+class Chore {
+ public:
+  Chore(int64_t interval_ms, int64_t now_ns, int64_t first_after_ms = INT64_MAX)
+      : interval_ns_(std::clamp(interval_ms, kShortestMs, kLongestMs) * kNsPerMs),
+        next_ns_(now_ns + std::min(interval_ns_, std::min(first_after_ms, kLongestMs) * kNsPerMs)) {}
+  int64_t next_ns() const { return next_ns_; }
+  // Whether it is due; the next time is counted from now.
+  bool IsDue(int64_t now_ns) {
+    if (now_ns < next_ns_) return false;
+    next_ns_ = now_ns + interval_ns_;
+    return true;
+  }
+
+ private:
+  static constexpr int64_t kShortestMs = 100;
+  static constexpr int64_t kLongestMs = 1'000'000'000'000;
+  const int64_t interval_ns_;
+  int64_t next_ns_;
+};
+
+}  // namespace
+
 // Checkpoints now and then, so that the next start has little to check; retention; what nobody uses is closed.
 reactor::Task<void> Node::KeepHouse() {
-  constexpr int64_t kCheckpointNs = 5'000'000'000;
-  int64_t retention_ns = config_.log_retention_check_interval_ms * kNsPerMs;
-  int64_t next_retention_ns = environment_.clock.MonotonicNs() + std::min<int64_t>(retention_ns, 30'000'000'000);
+  const Clock& clock = environment_.clock;
+  int64_t now_ns = clock.MonotonicNs();
+  Chore save(config_.log_flush_offset_checkpoint_interval_ms, now_ns);
+  // All files of checkpoints are written together, if they changed.
+  Chore write(std::min<int64_t>({config_.log_flush_offset_checkpoint_interval_ms,
+                                 config_.log_flush_start_offset_checkpoint_interval_ms,
+                                 config_.replica_high_watermark_checkpoint_interval_ms}),
+              now_ns);
+  Chore retain(config_.log_retention_check_interval_ms, now_ns, /*first_after_ms=*/30'000);
   while (!stopping_) {
-    reactor::Sleep sleep(kCheckpointNs);
+    int64_t next_ns = std::min({save.next_ns(), write.next_ns(), retain.next_ns()});
+    reactor::Sleep sleep(std::max<int64_t>(next_ns - clock.MonotonicNs(), kNsPerMs));
     co_await sleep;
     if (stopping_) break;
-    auto checkpoint = WriteCheckpoints();
-    Status written = co_await checkpoint;
-    if (!written.ok()) environment_.log.Error("checkpoints: " + written.error().message);
-    if (environment_.clock.MonotonicNs() < next_retention_ns) continue;
-    next_retention_ns = environment_.clock.MonotonicNs() + retention_ns;
-    auto each = [this](size_t i) { return parts_[i]->shard->partitions().ApplyRetention(); };
-    auto retain = reactor::RunOnEach(environment_.reactors, each);
-    co_await retain;
+    keeping_house_ = true;
+    now_ns = clock.MonotonicNs();
+    bool saves = save.IsDue(now_ns);
+    if (saves) {
+      auto progress = SaveProgress();
+      co_await progress;
+    }
+    if (write.IsDue(now_ns) || saves) {
+      auto checkpoint = WriteCheckpoints();
+      Status written = co_await checkpoint;
+      if (!written.ok()) environment_.log.Error("checkpoints: " + written.error().message);
+    }
+    if (retain.IsDue(now_ns)) {
+      auto retention = ApplyRetention();
+      co_await retention;
+    }
+    keeping_house_ = false;
+    house_kept_.NotifyAll();
   }
 }
 
@@ -251,6 +305,10 @@ reactor::Task<Status> Node::Stop(int64_t deadline_ns) {
 
   auto fence = controller_->Stop();
   co_await fence;
+  while (keeping_house_) {  // it writes the same files
+    auto wait = house_kept_.Wait();
+    co_await wait;
+  }
   auto close = [this](size_t i) { return parts_[i]->shard->partitions().CloseAll(); };
   auto closing = reactor::RunOnEach(environment_.reactors, close);
   std::vector<Status> closed = co_await closing;

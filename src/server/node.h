@@ -76,6 +76,8 @@ class Node {
   controller::NodeIdentity Identity(const controller::DataDirs& dirs, Random& random) const;
   void BuildShards();
   reactor::Task<void> KeepHouse();
+  reactor::Task<void> SaveProgress();
+  reactor::Task<void> ApplyRetention();
   reactor::Task<Status> WriteCheckpoints();
 
   const Environment environment_;
@@ -94,6 +96,8 @@ class Node {
   std::unique_ptr<reactor::Published<metadata::MetadataImage>> images_;
   std::unique_ptr<broker::ControllerLoop> controller_;
   bool stopping_ = false;
+  bool keeping_house_ = false;  // in the middle of it
+  reactor::Signal house_kept_;
 };
 
 }  // namespace kb::server

@@ -359,10 +359,63 @@ TEST_F(RecoveryTest, CheckpointsReplaceEachOther) {
     ASSERT_TRUE(Checkpoint().ok());
   }
   ASSERT_TRUE(Checkpoint().ok());
-  size_t snapshots = 0;
-  for (auto& [path, content] : files_.Contents()) snapshots += path.ends_with(kSnapshotSuffix);
-  EXPECT_EQ(snapshots, 1u);
+  auto snapshots = [&] {
+    size_t count = 0;
+    for (auto& [path, content] : files_.Contents()) count += path.ends_with(kSnapshotSuffix);
+    return count;
+  };
+  EXPECT_EQ(snapshots(), 2u) << "the one before stays until there is another";
   EXPECT_FALSE(files_.Get(PathOf(50, kSnapshotSuffix)).empty());
+  CloseCleanly();
+  EXPECT_EQ(snapshots(), 1u);
+}
+
+TEST_F(RecoveryTest, ACheckpointThatIsNotOnRecordYetDoesNotDevalueTheOneThatIs) {
+  Open();
+  AppendMany(1000, 1, 100);
+  Append(BatchOf(1).From(9, 0, 0));
+  ASSERT_TRUE(Checkpoint().ok());
+  Remember();
+  AppendMany(10, 1, 100);
+  Append(BatchOf(1).From(9, 0, 1));
+  ASSERT_TRUE(Checkpoint().ok());  // and nobody comes to write the recovery point down
+  for (int restart = 0; restart < 3; ++restart) {
+    ReopenAfterKill();
+    EXPECT_LT(report_.scanned_bytes, 10'000u) << restart;
+    EXPECT_EQ(log_->log_end_offset(), Offset(1012));
+    EXPECT_TRUE(Append(BatchOf(1).From(9, 0, 1)).is_duplicate);
+  }
+}
+
+TEST_F(RecoveryTest, ACheckpointIsDueWhenSomethingIsToBeSaved) {
+  Open();
+  log_->RequestCheckpoint();
+  EXPECT_FALSE(log_->checkpoint_is_due()) << "an empty log";
+  AppendMany(10);
+  ASSERT_TRUE(Flush().ok());
+  EXPECT_FALSE(log_->needs_flush());
+  log_->RequestCheckpoint();
+  EXPECT_TRUE(log_->needs_flush());
+  ASSERT_TRUE(Flush().ok());
+  EXPECT_FALSE(files_.Get(PathOf(10, kSnapshotSuffix)).empty());
+  log_->RequestCheckpoint();
+  EXPECT_FALSE(log_->needs_flush()) << "nothing came since";
+}
+
+TEST_F(RecoveryTest, AFullDiskDoesNotCostTheCheckpointsThatAreThere) {
+  Open();
+  AppendMany(500, 1, 100);
+  ASSERT_TRUE(Checkpoint().ok());
+  Remember();
+  AppendMany(10, 1, 100);
+  ASSERT_TRUE(Checkpoint().ok());
+  AppendMany(10, 1, 100);
+  files_.set_capacity(files_.used_bytes());
+  ASSERT_TRUE(Checkpoint().ok());
+  files_.set_capacity(std::nullopt);
+  ReopenAfterKill();
+  EXPECT_LT(report_.scanned_bytes, 10'000u);
+  EXPECT_EQ(log_->log_end_offset(), Offset(520));
 }
 
 TEST_F(RecoveryTest, OnlySegmentsFromTheRecoveryPointOnAreScanned) {

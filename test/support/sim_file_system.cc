@@ -160,6 +160,7 @@ class SimFileSystem::SimFile final : public File {
   }
   Result<size_t> Copy(uint64_t position, MutableByteView into, size_t size) const {
     if (size > 0) std::memcpy(into.data(), node_->live.data() + position, size);
+    files_.read_bytes_ += size;
     return size;
   }
   void Cache(uint64_t position, uint64_t size) const {

@@ -78,6 +78,7 @@ class SimFileSystem final : public io::FileSystem {
 
   uint64_t changing_calls() const { return changing_calls_; }
   uint64_t calls(IoCall call) const;
+  uint64_t read_bytes() const { return read_bytes_; }  // by all reads, of what was there
   size_t open_files() const { return open_files_; }
   uint64_t used_bytes() const;
   // Every file by path, with its live content.
@@ -140,6 +141,7 @@ class SimFileSystem final : public io::FileSystem {
   std::optional<size_t> most_open_files_;
   size_t open_files_ = 0;
   uint64_t changing_calls_ = 0;
+  uint64_t read_bytes_ = 0;
   uint64_t cut_at_ = 0;  // 0: not armed
   PowerLoss cut_loss_ = PowerLoss::kSomething;
   bool is_off_ = false;
