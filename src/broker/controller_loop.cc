@@ -1,7 +1,9 @@
 #include "broker/controller_loop.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "base/shortage.h"
 #include "broker/config_view.h"
 #include "coordinator/group_coordinator.h"
 #include "metadata/topic_name.h"
@@ -18,12 +20,31 @@ ControllerLoop::ControllerLoop(const Environment& environment, std::unique_ptr<C
 
 ControllerLoop::~ControllerLoop() = default;
 
-reactor::Task<void> ControllerLoop::WaitApplied(Offset offset) {
+reactor::Task<bool> ControllerLoop::WaitApplied(Offset offset) {
   Kick();
-  while (applied_ < offset) {
-    auto wait = progress_.Wait();
-    co_await wait;
+  if (offset <= applied_) co_return true;
+  reactor::Completion<bool> done;
+  waiters_.push_back({offset, &done});
+  auto wait = done.Wait();
+  bool is_written = co_await wait;
+  co_return is_written;
+}
+
+void ControllerLoop::AnswerApplied() {
+  auto waits = std::stable_partition(waiters_.begin(), waiters_.end(),
+                                     [this](const Waiter& waiter) { return waiter.offset <= applied_; });
+  for (auto waiter = waiters_.begin(); waiter != waits; ++waiter) waiter->done->Set(true);
+  waiters_.erase(waiters_.begin(), waits);
+  progress_.NotifyAll();
+}
+
+void ControllerLoop::Refuse(const Error& shortage) {
+  if (!std::exchange(is_short_of_room_, true)) {
+    environment_.log.Error("changes of the metadata are refused until there is room: " + shortage.message);
   }
+  controller_->Abandon();
+  for (const Waiter& waiter : std::exchange(waiters_, {})) waiter.done->Set(false);
+  progress_.NotifyAll();
 }
 
 void ControllerLoop::Kick() {
@@ -36,16 +57,21 @@ reactor::Task<void> ControllerLoop::WriteLoop() {
   while (std::optional<Controller::Append> append = controller_->TakeAppend()) {
     auto run = environment_.disk.Run([this, &append] { return log_->Append(append->base_offset, append->batch); });
     Status written = co_await run;
+    if (!written.ok() && IsShortage(written.error())) {
+      Refuse(written.error());
+      continue;
+    }
     if (!written.ok()) {
       environment_.on_fatal(written.error());
       co_return;  // writing_ stays: nothing is decided any more
     }
+    if (std::exchange(is_short_of_room_, false)) environment_.log.Info("the metadata log has room again");
     Controller::Committed committed = controller_->Commit();
     Offset last = committed.last_offset;
     auto apply = Apply(std::move(committed));
     co_await apply;
     applied_ = last;
-    progress_.NotifyAll();
+    AnswerApplied();
     if (metadata::ImagePtr due = controller_->TakeSnapshotDue(); due != nullptr && !snapshotting_) {
       auto snapshot = WriteSnapshot(std::move(due));
       co_await snapshot;
@@ -157,6 +183,7 @@ partition::OpenRequest ControllerLoop::OpenRequestFor(const metadata::MetadataIm
 reactor::Task<void> ControllerLoop::OpenPartitions(const metadata::MetadataImage& image,
                                                    const std::vector<PartitionId>& ids) {
   PerShard<partition::OpenRequest> work(environment_.cluster.shards.size());
+  PerShard<PartitionId> short_of_room(environment_.cluster.shards.size());
   for (const PartitionId& id : ids) {
     const metadata::Topic* topic = image.FindTopic(id.topic_id);
     if (topic == nullptr || !topic->FindPartition(id.partition)->HasReplica(controller_->node_id())) continue;
@@ -172,6 +199,7 @@ reactor::Task<void> ControllerLoop::OpenPartitions(const metadata::MetadataImage
     for (size_t k = 0; k < opening.size(); ++k) {
       Status opened = co_await opening[k];
       const partition::OpenRequest& request = work.work[i][k];
+      if (!opened.ok() && IsShortage(opened.error())) short_of_room.work[i].push_back(request.id);
       if (opened.ok() && request.name.topic == metadata::kConsumerOffsetsTopicName) {
         shard.groups().PartitionLed(request.id);
       }
@@ -179,6 +207,28 @@ reactor::Task<void> ControllerLoop::OpenPartitions(const metadata::MetadataImage
   };
   auto all = reactor::RunOnEach(ReactorsOf(environment_.cluster), each);
   co_await all;
+  std::vector<PartitionId> again;
+  for (const auto& failed : short_of_room.work) again.insert(again.end(), failed.begin(), failed.end());
+  if (!again.empty()) environment_.reactor.Spawn(OpenLater(std::move(again)));
+}
+
+// What could not be opened for lack of room, or of descriptors, is not given up.
+reactor::Task<void> ControllerLoop::OpenLater(std::vector<PartitionId> ids) {
+  constexpr int64_t kDelayNs = 5'000'000'000;
+  reactor::Sleep sleep(kDelayNs);
+  co_await sleep;
+  while (writing_) {  // a change that is being applied might delete them
+    auto wait = progress_.Wait();
+    co_await wait;
+  }
+  if (controller_->stopped()) co_return;
+  writing_ = true;
+  metadata::ImagePtr image = controller_->published();
+  auto open = OpenPartitions(*image, ids);
+  co_await open;
+  writing_ = false;
+  progress_.NotifyAll();
+  Kick();
 }
 
 reactor::Task<void> ControllerLoop::UpdatePartitions(const metadata::MetadataImage& image,
@@ -263,7 +313,8 @@ reactor::Task<ErrorCode> ControllerLoop::EnsureTopic(std::string name, int32_t p
   }
   controller::Decided<message::CreateTopicsResponse> decided = controller_->CreateTopics(request, 4, arena);
   auto wait = WaitApplied(decided.answer_after);
-  co_await wait;
+  bool is_written = co_await wait;
+  if (!is_written) controller::RefuseAll(kRefusal, kRefusalMessage, decided.response);
   being_created_.erase(name);
   progress_.NotifyAll();
   co_return static_cast<ErrorCode>(decided.response.topics[0].error_code);

@@ -7,7 +7,8 @@
 // image, and its creation answered, only when all of its partitions here are in service, so that no client is told of a
 // partition that would refuse it.
 //
-// A failed write ends the process: nobody knows what is on the disk.
+// A write that fails for lack of room refuses what was decided (KAFKA_STORAGE_ERROR), takes it back, and the next change
+// is tried anew. One that fails otherwise ends the process: nobody knows what is on the disk.
 //
 // Lives on the first reactor; Decide may be awaited on any.
 #pragma once
@@ -51,7 +52,8 @@ class ControllerLoop {
     auto on_home = [this, &decide]() -> reactor::Task<Response> {
       controller::Decided<Response> decided = decide(*controller_);
       auto wait = WaitApplied(decided.answer_after);
-      co_await wait;
+      bool is_written = co_await wait;
+      if (!is_written) controller::RefuseAll(kRefusal, kRefusalMessage, decided.response);
       co_return std::move(decided.response);
     };
     auto call = reactor::RunOn(environment_.reactor, on_home);
@@ -74,12 +76,18 @@ class ControllerLoop {
   BrokerEpoch broker_epoch() const { return controller_->broker_epoch(); }
 
  private:
-  reactor::Task<void> WaitApplied(Offset offset);
+  static constexpr ErrorCode kRefusal = ErrorCode::kKafkaStorageError;
+  static constexpr std::string_view kRefusalMessage = "The metadata log has no room on its disk; nothing was changed.";
+  // False: it never will be; nothing that was decided up to there has happened.
+  reactor::Task<bool> WaitApplied(Offset offset);
+  void AnswerApplied();
+  void Refuse(const Error& shortage);
   void Kick();
   reactor::Task<void> WriteLoop();
   reactor::Task<void> Apply(controller::Controller::Committed committed);
   reactor::Task<void> DeletePartitions(const metadata::ImageChanges& changes);
   reactor::Task<void> OpenPartitions(const metadata::MetadataImage& image, const std::vector<PartitionId>& ids);
+  reactor::Task<void> OpenLater(std::vector<PartitionId> ids);
   reactor::Task<void> UpdatePartitions(const metadata::MetadataImage& image, const metadata::ImageChanges& changes);
   partition::OpenRequest OpenRequestFor(const metadata::MetadataImage& image, const metadata::Topic& topic,
                                         int32_t index);
@@ -89,9 +97,15 @@ class ControllerLoop {
   const std::unique_ptr<controller::Controller> controller_;
   const std::unique_ptr<controller::MetadataLog> log_;
   Offset applied_{kNoOffset};
-  bool writing_ = false;
+  bool writing_ = false;  // or applying
   bool snapshotting_ = false;
-  reactor::Signal progress_;                  // applied_ moved
+  bool is_short_of_room_ = false;  // the last write failed for lack of it
+  struct Waiter {
+    Offset offset;
+    reactor::Completion<bool>* done;
+  };
+  std::vector<Waiter> waiters_;               // for applied_ to come there
+  reactor::Signal progress_;                  // something was applied or refused
   std::map<std::string, int> being_created_;  // by AutoCreate and EnsureTopic
 };
 

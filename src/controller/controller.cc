@@ -68,6 +68,7 @@ struct Controller::Entry {
   int64_t timestamp_ms = 0;
   std::vector<uint8_t> control_batch;
   RecordList records;
+  size_t size_bytes = 0;  // of the batch, once it is under way
   // The image as of its last record, once nothing can join it any more.
   std::optional<metadata::ImageBuilder::Published> published;
 };
@@ -84,7 +85,7 @@ Controller::Controller(Options options, LoadedMetadata loaded, const TopicRules&
       clock_(clock),
       random_(random),
       log_(log),
-      builder_(loaded.image),
+      builder_(std::make_unique<metadata::ImageBuilder>(loaded.image)),
       published_(loaded.image),
       quorum_(std::move(loaded.quorum)),
       bootstrap_(std::move(loaded.bootstrap)),
@@ -108,12 +109,12 @@ Controller::Entry& Controller::NewEntry() {
 
 void Controller::CloseLast() {
   if (queue_->waiting.empty() || queue_->waiting.back().published) return;
-  queue_->waiting.back().published = builder_.Publish();
+  queue_->waiting.back().published = builder_->Publish();
 }
 
 void Controller::ReplayNext(Entry& entry, ByteView record) {
   metadata::RecordPosition position{next_offset_, epoch_, entry.timestamp_ms};
-  Status replayed = builder_.Replay(record, position);
+  Status replayed = builder_->Replay(record, position);
   if (!replayed.ok()) log_.Error("a record that was decided on cannot be replayed: " + replayed.error().message);
   KB_CHECK(replayed.ok());
   entry.last_offset = next_offset_;
@@ -159,7 +160,7 @@ void Controller::ProposeLeaderChange() {
   entry.control_batch = builder.Build();
   next_offset_ = next_offset_ + records;
   entry.last_offset = next_offset_ - 1;
-  builder_.Advance({entry.last_offset, epoch_, entry.timestamp_ms});
+  builder_->Advance({entry.last_offset, epoch_, entry.timestamp_ms});
   CloseLast();
 }
 
@@ -181,7 +182,7 @@ std::optional<Controller::Append> Controller::TakeAppend() {
   if (append.batch.empty()) {
     append.batch = metadata::BuildBatch(entry.base_offset, epoch_, entry.timestamp_ms, entry.records);
   }
-  bytes_since_snapshot_ += append.batch.size();
+  entry.size_bytes = append.batch.size();
   return append;
 }
 
@@ -190,10 +191,19 @@ Controller::Committed Controller::Commit() {
   Entry entry = std::move(*queue_->under_way);
   queue_->under_way.reset();
   committed_ = entry.last_offset;
+  bytes_since_snapshot_ += entry.size_bytes;
   Committed committed{entry.last_offset, published_, std::move(entry.published->image),
                       std::move(entry.published->changes)};
   published_ = committed.new_image;
   return committed;
+}
+
+void Controller::Abandon() {
+  KB_CHECK(queue_->under_way.has_value());
+  queue_->under_way.reset();
+  queue_->waiting.clear();
+  next_offset_ = committed_ + 1;
+  builder_ = std::make_unique<metadata::ImageBuilder>(published_);
 }
 
 metadata::ImagePtr Controller::TakeSnapshotDue() {
@@ -234,7 +244,7 @@ void Controller::ProposeAbort() {
   Entry& entry = NewEntry();
   entry.records = std::move(records);
   ++next_offset_;
-  builder_.Advance({entry.last_offset, epoch_, entry.timestamp_ms});
+  builder_->Advance({entry.last_offset, epoch_, entry.timestamp_ms});
   CloseLast();
 }
 
@@ -284,6 +294,34 @@ Decided<ProducerIdBlock> Controller::AllocateProducerIds(BrokerId broker, Broker
 }
 
 Offset Controller::Write(const RecordList& records) { return Propose(records); }
+
+// ---- refusals ------------------------------------------------------------------------------------------------------
+
+void RefuseAll(ErrorCode error, std::string_view message, message::CreateTopicsResponse& response) {
+  for (auto& topic : response.topics) {
+    std::string_view name = topic.name;
+    topic = {};
+    topic.name = name;
+    topic.error_code = static_cast<int16_t>(error);
+    topic.error_message = message;
+  }
+}
+
+void RefuseAll(ErrorCode error, std::string_view message, message::DeleteTopicsResponse& response) {
+  for (auto& topic : response.responses) {
+    topic.error_code = static_cast<int16_t>(error);
+    topic.error_message = message;
+  }
+}
+
+void RefuseAll(ErrorCode error, std::string_view message, message::CreatePartitionsResponse& response) {
+  for (auto& topic : response.results) {
+    topic.error_code = static_cast<int16_t>(error);
+    topic.error_message = message;
+  }
+}
+
+void RefuseAll(ErrorCode error, std::string_view, ProducerIdBlock& block) { block = {.error = error}; }
 
 Status Drain(Controller& controller, MetadataLog& log) {
   while (std::optional<Controller::Append> append = controller.TakeAppend()) {

@@ -11,7 +11,8 @@
 // At most one append is under way. What is decided meanwhile goes into one batch together, and into one fdatasync: a group
 // commit; so what a crash can tear is a single batch at the end of the log.
 //
-// Reactor-affine, does no I/O and never waits. When an append fails nobody knows what is on the disk: the process ends.
+// Reactor-affine, does no I/O and never waits. When an append fails for lack of room, Abandon() takes back everything that
+// is not on the disk; when it fails otherwise, nobody knows what is there, and the process ends.
 #pragma once
 
 #include <cstdint>
@@ -99,6 +100,9 @@ class Controller {
   };
   // The append that was taken is on the disk.
   Committed Commit();
+  // Nothing of the append that was taken is on the disk, nor will be: it and all that was decided since have not happened,
+  // and who waits for an offset above the last commit is refused (RefuseAll). Offsets are given anew.
+  void Abandon();
 
   // --- Snapshots.
 
@@ -110,7 +114,7 @@ class Controller {
   // --- What is known.
 
   const metadata::ImagePtr& published() const { return published_; }
-  const metadata::MetadataImage& working() const { return builder_.current(); }
+  const metadata::MetadataImage& working() const { return builder_->current(); }
   BrokerId node_id() const { return options_.node.node_id; }
   const std::string& cluster_id() const { return options_.cluster_id; }
   LeaderEpoch epoch() const { return epoch_; }
@@ -141,7 +145,7 @@ class Controller {
   Random& random_;
   LogSink& log_;
 
-  metadata::ImageBuilder builder_;
+  std::unique_ptr<metadata::ImageBuilder> builder_;  // never null
   metadata::ImagePtr published_;
   metadata::QuorumControl quorum_;
   metadata::RecordList bootstrap_;
@@ -156,6 +160,13 @@ class Controller {
   uint64_t bytes_since_snapshot_;
   bool stopped_ = false;
 };
+
+// The answer to a request whose decision could not be written: `error` in all of its results. The message outlives the
+// encoding.
+void RefuseAll(ErrorCode error, std::string_view message, message::CreateTopicsResponse& response);
+void RefuseAll(ErrorCode error, std::string_view message, message::DeleteTopicsResponse& response);
+void RefuseAll(ErrorCode error, std::string_view message, message::CreatePartitionsResponse& response);
+void RefuseAll(ErrorCode error, std::string_view message, ProducerIdBlock& block);
 
 // Writes everything pending and waits for the disk: at start and at stop, where nobody needs to be told of changes.
 Status Drain(Controller& controller, MetadataLog& log);

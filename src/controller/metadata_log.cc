@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "base/shortage.h"
 #include "controller/broker_decisions.h"
 #include "controller/data_dirs.h"
 #include "log/checkpoint_files.h"
@@ -404,7 +405,8 @@ Status MetadataLog::WriteEpochs() {
 }
 
 Status MetadataLog::CreateSegment(Offset base_offset) {
-  Result<std::unique_ptr<io::File>> file = files_.Open(SegmentPath(base_offset), io::OpenMode::kCreateNew);
+  // Empty if it is there: an earlier try got no further.
+  Result<std::unique_ptr<io::File>> file = files_.Open(SegmentPath(base_offset), io::OpenMode::kTruncate);
   if (!file.ok()) return file.error();
   KB_RETURN_IF_ERROR(files_.SyncDirectory(directory_));
   active_ = std::move(*file);
@@ -459,16 +461,31 @@ Result<LeaderEpoch> MetadataLog::Begin(const LoadedMetadata& loaded) {
 Status MetadataLog::Append(Offset base_offset, ByteView batches) {
   KB_CHECK(active_ != nullptr);
   KB_CHECK(base_offset == next_offset_);
+  if (has_rest_) KB_RETURN_IF_ERROR(CutBack());
   if (active_size_ > 0 && active_size_ + batches.size() > options_.segment_bytes) {
     KB_RETURN_IF_ERROR(CreateSegment(base_offset));
   }
-  KB_RETURN_IF_ERROR(active_->WriteAt(active_size_, batches));
-  KB_RETURN_IF_ERROR(active_->Sync());
+  Status written = active_->WriteAt(active_size_, batches);
+  if (written.ok()) written = active_->Sync();
+  if (!written.ok()) {
+    has_rest_ = true;
+    if (!IsShortage(written.error())) return written;
+    Status cut = CutBack();
+    // One that passes is mended before the next append.
+    return cut.ok() || IsShortage(cut.error()) ? written : cut;
+  }
   active_size_ += batches.size();
   contents_.segments.back().size_bytes = active_size_;
   record::BatchWalk walk(batches);
   while (std::optional<record::BatchView> batch = walk.Next()) next_offset_ = batch->next_offset();
   KB_CHECK(walk.rest().empty());
+  return {};
+}
+
+Status MetadataLog::CutBack() {
+  KB_RETURN_IF_ERROR(active_->Truncate(active_size_));
+  KB_RETURN_IF_ERROR(active_->Sync());
+  has_rest_ = false;
   return {};
 }
 
@@ -480,8 +497,12 @@ Status MetadataLog::WriteSnapshot(const metadata::MetadataImage& image, const me
       metadata::EncodeSnapshot(metadata::RecordsOf(image), from.last_epoch, from.last_timestamp_ms, now_ms, quorum);
   Result<std::unique_ptr<io::File>> file = files_.Open(path + ".part", io::OpenMode::kTruncate);
   if (!file.ok()) return file.error();
-  KB_RETURN_IF_ERROR((*file)->WriteAt(0, bytes));
-  KB_RETURN_IF_ERROR((*file)->Sync());
+  Status written = (*file)->WriteAt(0, bytes);
+  if (written.ok()) written = (*file)->Sync();
+  if (!written.ok()) {
+    (void)files_.Remove(path + ".part");  // the room is needed
+    return written;
+  }
   KB_RETURN_IF_ERROR(files_.Rename(path + ".part", path));
   return files_.SyncDirectory(directory_);
 }

@@ -83,8 +83,9 @@ class MetadataLog {
   Result<LeaderEpoch> Begin(const LoadedMetadata& loaded);
 
   // After Begin(). Writes whole batches at the end and returns when they are on the disk. base_offset: of the first.
-  // After an error the log is of no further use: what is on the disk is unknown. One batch at a time, so that a crash
-  // can tear only the last.
+  // After a shortage (IsShortage: a full disk, no descriptor) nothing of them is there, and the log goes on: the same
+  // offset may be tried again. After any other error it is of no further use: what is on the disk is unknown. One batch at
+  // a time, so that a crash can tear only the last.
   Status Append(Offset base_offset, ByteView batches);
 
   // Snapshots an image. May run beside Append, on another thread.
@@ -125,6 +126,7 @@ class MetadataLog {
   Status WriteEpochs();
   Status OpenActive(const LoadedMetadata& loaded);
   Status CreateSegment(Offset base_offset);
+  Status CutBack();
 
   io::FileSystem& files_;
   const Options options_;
@@ -136,6 +138,7 @@ class MetadataLog {
   std::map<LeaderEpoch, Offset> epochs_;   // of leader-epoch-checkpoint
   std::unique_ptr<io::File> active_;       // the last segment, from Begin() on
   uint64_t active_size_ = 0;
+  bool has_rest_ = false;                  // of a write that failed, behind active_size_
   Offset next_offset_{0};
 };
 

@@ -73,7 +73,9 @@ reactor::Task<Status> PartitionTable::Open(OpenRequest request) {
   auto entry = std::make_shared<Entry>();
   entry->name = request.name;
   entry->data_directory = request.data_directory;
-  KB_CHECK(entries_.emplace(request.id, entry).second);
+  std::shared_ptr<Entry>& place = entries_[request.id];
+  KB_CHECK(place == nullptr || place->failed);
+  place = entry;
 
   int64_t now_ms = environment_.clock.WallMs();
   uint64_t seed = environment_.reactor.random().Next();

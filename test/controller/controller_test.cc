@@ -379,5 +379,48 @@ TEST(ControllerFailureTest, AFailedAppendIsSeenByWhoDrains) {
   EXPECT_EQ(node.image().FindTopic("a"), nullptr);
 }
 
+TEST(ControllerFailureTest, WhatHasNoRoomHasNotHappened) {
+  Node node;
+  node.Format();
+  node.MustStart();
+  node.CreateTopic("before");
+  Offset end = node.image().provenance().last_offset;
+  node.files.set_capacity(node.files.used_bytes());
+  EXPECT_EQ(node.CreateTopic("a", 1, /*drain=*/false), 0);
+  std::optional<Controller::Append> append = node.controller->TakeAppend();
+  ASSERT_TRUE(append.has_value());
+  EXPECT_EQ(node.CreateTopic("b", 1, /*drain=*/false), 0) << "decided behind it";
+  EXPECT_EQ(node.log->Append(append->base_offset, append->batch).error().kind, ErrorKind::kNoSpace);
+  node.controller->Abandon();
+  EXPECT_FALSE(node.controller->has_pending());
+  EXPECT_EQ(node.controller->working().FindTopic("a"), nullptr);
+  EXPECT_EQ(node.controller->working().FindTopic("b"), nullptr);
+  EXPECT_NE(node.controller->working().FindTopic("before"), nullptr);
+  EXPECT_EQ(node.image().provenance().last_offset, end);
+
+  node.files.set_capacity(std::nullopt);
+  EXPECT_EQ(node.CreateTopic("b"), 0);
+  EXPECT_TRUE(node.last_drain.ok());
+  node.Kill();
+  node.MustStart();
+  EXPECT_EQ(node.image().FindTopic("a"), nullptr);
+  EXPECT_NE(node.image().FindTopic("b"), nullptr);
+  EXPECT_EQ(node.loaded.torn_bytes, 0u);
+}
+
+TEST(ControllerFailureTest, ARefusalSaysSoForEverythingThatWasAsked) {
+  Arena arena;
+  message::CreateTopicsResponse response;
+  response.topics.Add(arena).name = "a";
+  response.topics[0].topic_id = Uuid(1, 2);
+  response.topics[0].num_partitions = 3;
+  RefuseAll(ErrorCode::kKafkaStorageError, "why", response);
+  EXPECT_EQ(response.topics[0].name, "a");
+  EXPECT_EQ(response.topics[0].error_code, 56);
+  EXPECT_EQ(response.topics[0].error_message, "why");
+  EXPECT_EQ(response.topics[0].topic_id, Uuid());
+  EXPECT_EQ(response.topics[0].num_partitions, -1);
+}
+
 }  // namespace
 }  // namespace kb::controller

@@ -281,5 +281,79 @@ TEST_F(MetadataLogTest, AFailedAppendIsReported) {
   EXPECT_EQ(log_->Append(Offset(371), NoOpBatch(371, 3)).error().kind, ErrorKind::kIo);
 }
 
+class ShortageTest : public MetadataLogTest {
+ protected:
+  ShortageTest() {
+    PutGolden(node_, "clean.log");
+    LoadedMetadata loaded = MustInspect();
+    EXPECT_TRUE(log_->Begin(loaded).ok());
+    before_ = node_.files.Get(Node::LogPath());
+  }
+  // The log is as it was, takes the batch when there is room, and is read whole.
+  void ExpectItGoesOn() {
+    EXPECT_EQ(node_.files.Get(Node::LogPath()), before_);
+    std::vector<uint8_t> batch = NoOpBatch(371, 3);
+    ASSERT_TRUE(log_->Append(Offset(371), batch).ok());
+    node_.files.Cut(test::PowerLoss::kEverything);
+    LoadedMetadata loaded = MustInspect();
+    EXPECT_EQ(loaded.end_offset, Offset(372));
+    EXPECT_EQ(loaded.torn_bytes, 0u);
+  }
+  std::string before_;
+};
+
+TEST_F(ShortageTest, AFullDiskLeavesNothingOfTheAppend) {
+  node_.files.set_capacity(node_.files.used_bytes() + 20);
+  EXPECT_EQ(log_->Append(Offset(371), NoOpBatch(371, 3)).error().kind, ErrorKind::kNoSpace);
+  EXPECT_EQ(log_->Append(Offset(371), NoOpBatch(371, 3)).error().kind, ErrorKind::kNoSpace);
+  node_.files.set_capacity(std::nullopt);
+  ExpectItGoesOn();
+}
+
+TEST_F(ShortageTest, RoomThatIsMissedAtTheSyncIsMissedLikewise) {
+  node_.files.FailNth(test::IoCall::kSync, 1, ENOSPC);
+  EXPECT_EQ(log_->Append(Offset(371), NoOpBatch(371, 3)).error().kind, ErrorKind::kNoSpace);
+  ExpectItGoesOn();
+}
+
+TEST_F(ShortageTest, WhatCannotBeCutBackAtOnceIsCutBackBeforeTheNextAppend) {
+  node_.files.FailNth(test::IoCall::kSync, 1, ENOSPC);
+  node_.files.FailNth(test::IoCall::kTruncate, 1, ENOSPC, /*and_all_after=*/true);
+  EXPECT_EQ(log_->Append(Offset(371), NoOpBatch(371, 3)).error().kind, ErrorKind::kNoSpace);
+  EXPECT_EQ(log_->Append(Offset(371), NoOpBatch(371, 3)).error().kind, ErrorKind::kNoSpace);
+  node_.files.StopFailing();
+  ASSERT_TRUE(log_->Append(Offset(371), NoOpBatch(371, 3)).ok());
+  EXPECT_EQ(node_.files.Get(Node::LogPath()).size(), before_.size() + NoOpBatch(371, 3).size());
+  EXPECT_EQ(MustInspect().end_offset, Offset(372));
+}
+
+TEST_F(ShortageTest, WhatFailsOtherwiseWhileItIsCutBackIsNoShortage) {
+  node_.files.FailNth(test::IoCall::kSync, 1, ENOSPC);
+  node_.files.FailNth(test::IoCall::kTruncate, 1, EIO);
+  EXPECT_EQ(log_->Append(Offset(371), NoOpBatch(371, 3)).error().kind, ErrorKind::kIo);
+}
+
+TEST_F(ShortageTest, ANewSegmentWaitsForADescriptor) {
+  node_.log_options.segment_bytes = before_.size();
+  LoadedMetadata loaded = MustInspect();
+  ASSERT_TRUE(log_->Begin(loaded).ok());
+  node_.files.set_most_open_files(node_.files.open_files());
+  EXPECT_EQ(log_->Append(Offset(371), NoOpBatch(371, 4)).error().os_errno, EMFILE);
+  node_.files.set_most_open_files(std::nullopt);
+  node_.files.FailNth(test::IoCall::kSyncDirectory, 1, ENOSPC);
+  EXPECT_EQ(log_->Append(Offset(371), NoOpBatch(371, 4)).error().os_errno, ENOSPC);
+  ASSERT_TRUE(log_->Append(Offset(371), NoOpBatch(371, 4)).ok()) << "the file that is there already is no obstacle";
+  EXPECT_EQ(MustInspect().end_offset, Offset(372));
+}
+
+TEST_F(ShortageTest, ASnapshotThatDoesNotFitTakesNoRoom) {
+  LoadedMetadata loaded = MustInspect();
+  ASSERT_TRUE(log_->Begin(loaded).ok());
+  uint64_t used_bytes = node_.files.used_bytes();
+  node_.files.set_capacity(used_bytes + 100);
+  EXPECT_FALSE(log_->WriteSnapshot(*loaded.image, loaded.quorum, 5).ok());
+  EXPECT_EQ(node_.files.used_bytes(), used_bytes);
+}
+
 }  // namespace
 }  // namespace kb::controller
