@@ -59,6 +59,19 @@ class GroupCoordinator::Hosted : public std::enable_shared_from_this<Hosted> {
     SetTimer();
   }
 
+  // What it has replayed up to then may lack the offsets that are to go.
+  void TopicsDeleted(const std::vector<group::DeletedTopic>& topics) {
+    if (state_ == State::kActive) return Execute(shard_.TopicsDeleted(topics, now()));
+    if (state_ == State::kLoading) deleted_meanwhile_.insert(deleted_meanwhile_.end(), topics.begin(), topics.end());
+  }
+
+  // Everything is replayed.
+  void Activate() {
+    state_ = State::kActive;
+    Execute(shard_.Loaded(now()));
+    if (!deleted_meanwhile_.empty()) TopicsDeleted(std::exchange(deleted_meanwhile_, {}));
+  }
+
   void Unload(ErrorCode error, State state) {
     if (state_ == State::kActive) Send(shard_.Unload(error));
     state_ = state;
@@ -140,6 +153,7 @@ class GroupCoordinator::Hosted : public std::enable_shared_from_this<Hosted> {
   const PartitionId id_;
   State state_ = State::kLoading;
   GroupShard shard_;
+  std::vector<group::DeletedTopic> deleted_meanwhile_;  // while it was loading
   Ticket last_ticket_ = 0;
   std::unordered_map<Ticket, reactor::Completion<group::Response>*> waiting_;
   reactor::TimerId timer_{};
@@ -174,8 +188,7 @@ void GroupCoordinator::Stop() {
 
 void GroupCoordinator::TopicsDeleted(const std::vector<group::DeletedTopic>& topics) {
   for (auto& [id, hosted] : hosted_) {
-    if (hosted->state() != Hosted::State::kActive) continue;
-    hosted->Execute(hosted->shard().TopicsDeleted(topics, hosted->now()));
+    hosted->TopicsDeleted(topics);
   }
 }
 
@@ -194,15 +207,14 @@ reactor::Task<void> GroupCoordinator::Load(std::shared_ptr<Hosted> hosted) {
   };
   auto read = reader.ReadAll(partition, replay);
   Status status = co_await read;
-  if (hosted->state() == Hosted::State::kGone) co_return;
+  if (hosted->state() != Hosted::State::kLoading) co_return;  // gone, or the node stops
   if (!status.ok()) {
     hosted->set_state(Hosted::State::kFailed);
     environment_.log.Error("the groups of " + partition->name().ToString() +
                            " are unavailable: " + status.error().message);
     co_return;
   }
-  hosted->set_state(Hosted::State::kActive);
-  hosted->Execute(hosted->shard().Loaded(hosted->now()));
+  hosted->Activate();
 }
 
 template <typename Reply, typename Request, typename Call>

@@ -199,6 +199,24 @@ TEST_F(GroupCoordinatorTest, ACommittedOffsetSurvivesAPowerCut) {
   EXPECT_EQ(Committed(0, "another"), -1);
 }
 
+TEST_F(GroupCoordinatorTest, ATopicThatIsDeletedWhileItsOffsetsAreLoadedLeavesNone) {
+  LeadAndLoad(0);
+  EXPECT_EQ(Commit(0, "group", 42), ErrorCode::kNone);
+  Restart(PowerLoss::kNothing);
+  Lead(0);
+  ASSERT_EQ(Fetch(0, "group").error, ErrorCode::kCoordinatorLoadInProgress);
+  {
+    reactor::Reactor::Scope scope(**reactor_);
+    groups_->TopicsDeleted({{"topic", Uuid(2, 2)}});
+  }
+  scheduler_.RunFor(1'000'000'000);  // loaded, and what was to go is gone from the disk
+  EXPECT_EQ(Committed(0, "group"), -1);
+  EXPECT_EQ(Commit(0, "group", 7), ErrorCode::kNone) << "to a topic of that name that came later";
+  Restart(PowerLoss::kEverything);
+  LeadAndLoad(0);
+  EXPECT_EQ(Committed(0, "group"), 7) << "it was deleted once, on the disk, too";
+}
+
 TEST_F(GroupCoordinatorTest, ACommitIsAnsweredWhenItIsOnTheDisk) {
   LeadAndLoad(0);
   uint64_t syncs = files_.calls(IoCall::kSync);
