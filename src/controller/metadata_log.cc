@@ -10,6 +10,7 @@
 #include "log/checkpoint_files.h"
 #include "log/file_names.h"
 #include "metadata/batch.h"
+#include "metadata/features.h"
 #include "record/batch.h"
 #include "record/control.h"
 
@@ -236,7 +237,20 @@ Status MetadataLog::LoadBootstrap(LoadedMetadata& loaded) const {
     if (!replayed.ok()) return Error{replayed.error().kind, path + ": " + replayed.error().message};
   }
   loaded.bootstrap = std::move(snapshot->records);
+  WarnOfUnserved(builder.current());
   return {};
+}
+
+void MetadataLog::WarnOfUnserved(const metadata::MetadataImage& image) const {
+  std::string list;
+  for (const auto& [name, level] : image.finalized_features()) {
+    const metadata::Feature* feature = metadata::FindFeature(name);
+    if (feature == nullptr || feature->served) continue;
+    list += (list.empty() ? "" : ", ") + name + "=" + std::to_string(level);
+  }
+  if (list.empty()) return;
+  log_.Warning("the cluster has features that this broker does not serve yet: " + list +
+               "; their levels and records are kept as they are");
 }
 
 Result<Offset> MetadataLog::LoadSnapshot(LoadedMetadata& loaded, ImageBuilder& builder) {
@@ -390,6 +404,7 @@ Result<LoadedMetadata> MetadataLog::Inspect() {
   if (loaded.is_fresh) KB_RETURN_IF_ERROR(LoadBootstrap(loaded));
   loaded.open_transaction = builder.in_transaction();
   loaded.image = builder.Publish().image;
+  WarnOfUnserved(*loaded.image);
   return loaded;
 }
 

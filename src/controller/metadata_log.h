@@ -75,7 +75,8 @@ class MetadataLog {
   MetadataLog(io::FileSystem& files, Options options, LogSink& log);
   ~MetadataLog();
 
-  // Reads everything and changes nothing. kForeign: a record or feature that we do not know; kCorrupt: damage.
+  // Reads everything and changes nothing. kForeign: a record or feature that we do not know; kCorrupt: damage. Features
+  // that are known and not served are named in one warning, and stay as they are.
   Result<LoadedMetadata> Inspect();
 
   // After Inspect(). Creates what is missing, cuts the torn tail, and stores the new epoch: loaded.last_epoch + 1, which
@@ -121,6 +122,7 @@ class MetadataLog {
   Result<std::optional<QuorumState>> ReadQuorumState() const;
   Status CheckVoters(const std::optional<QuorumState>& state, const metadata::QuorumControl& quorum) const;
   Status LoadBootstrap(LoadedMetadata& loaded) const;
+  void WarnOfUnserved(const metadata::MetadataImage& image) const;
   // Replays the newest snapshot that can be read. Returns where it ends, 0 when there is none.
   Result<Offset> LoadSnapshot(LoadedMetadata& loaded, metadata::ImageBuilder& builder);
   Status WriteEpochs();

@@ -10,11 +10,11 @@ namespace {
 constexpr std::array<Feature, 7> kFeatures = {{
     {kMetadataVersionFeature, kOldestMetadataVersion, kLatestMetadataVersion, kLatestMetadataVersion, true},
     {"eligible.leader.replicas.version", 0, 1, 1, true},
-    {"group.version", 0, 1, 1, true},
+    {"group.version", 0, 1, 0, false},
     {kKRaftVersionFeature, 0, 1, 0, true},
     {"share.version", 0, 1, 0, false},
     {"streams.version", 0, 1, 0, false},
-    {"transaction.version", 0, 2, 2, true},
+    {"transaction.version", 0, 2, 0, false},
 }};
 
 // From level kOldestMetadataVersion on.

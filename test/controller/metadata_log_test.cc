@@ -8,7 +8,9 @@ namespace kb::controller {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr const char* kQuorumState = "/data/__cluster_metadata-0/quorum-state";
 
@@ -279,6 +281,37 @@ TEST_F(MetadataLogTest, AFailedAppendIsReported) {
   ASSERT_TRUE(log_->Begin(loaded).ok());
   node_.files.FailNth(test::IoCall::kSync, 1, EIO);
   EXPECT_EQ(log_->Append(Offset(371), NoOpBatch(371, 3)).error().kind, ErrorKind::kIo);
+}
+
+TEST_F(MetadataLogTest, FeaturesThatAreKnownAndNotServedAreNamedOnceAndKept) {
+  PutGolden(node_, "clean.log");
+  LoadedMetadata loaded = MustInspect();
+  std::vector<std::string> warnings;
+  for (const std::string& line : node_.sink.lines) {
+    if (line.find("does not serve") != std::string::npos) warnings.push_back(line);
+  }
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_THAT(warnings[0], AllOf(HasSubstr("group.version=1"), HasSubstr("share.version=1"), HasSubstr("streams.version=1"),
+                                 HasSubstr("transaction.version=2")));
+  EXPECT_THAT(warnings[0], Not(HasSubstr("metadata.version")));
+  EXPECT_EQ(loaded.image->FeatureLevel("share.version"), 1);
+
+  // Formatted by Apache Kafka, and never started: its bootstrap says what it will be.
+  Node fresh;
+  fresh.files.Put("/data/meta.properties", std::string(kMetaPropertiesOfGolden));
+  fresh.files.Put("/data/bootstrap.checkpoint", ReadGolden("bootstrap.checkpoint"));
+  fresh.MustStart();
+  EXPECT_THAT(fresh.sink.lines, Contains(HasSubstr("share.version=1")));
+  EXPECT_EQ(fresh.image().FeatureLevel("share.version"), 1);
+}
+
+TEST_F(MetadataLogTest, WhatWeFormatNeedsNoWarning) {
+  Node node;
+  node.Format();
+  node.MustStart();
+  node.Stop();
+  node.MustStart();
+  EXPECT_THAT(node.sink.lines, Not(Contains(HasSubstr("does not serve"))));
 }
 
 class ShortageTest : public MetadataLogTest {
