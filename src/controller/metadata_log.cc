@@ -7,6 +7,7 @@
 #include "base/shortage.h"
 #include "controller/broker_decisions.h"
 #include "controller/data_dirs.h"
+#include "io/permissions.h"
 #include "log/checkpoint_files.h"
 #include "log/file_names.h"
 #include "metadata/batch.h"
@@ -513,6 +514,7 @@ Status MetadataLog::WriteSnapshot(const metadata::MetadataImage& image, const me
   Result<std::unique_ptr<io::File>> file = files_.Open(path + ".part", io::OpenMode::kTruncate);
   if (!file.ok()) return file.error();
   Status written = (*file)->WriteAt(0, bytes);
+  if (written.ok()) written = io::MakeReadOnly(**file);
   if (written.ok()) written = (*file)->Sync();
   if (!written.ok()) {
     (void)files_.Remove(path + ".part");  // the room is needed

@@ -1,6 +1,8 @@
 // The directory of the metadata log: what of it is read, what is refused before a byte changes, what a crash leaves.
 #include "controller/metadata_log.h"
 
+#include <sys/stat.h>
+
 #include "controller/support.h"
 #include "message/no_op_record.h"
 
@@ -303,6 +305,29 @@ TEST_F(MetadataLogTest, FeaturesThatAreKnownAndNotServedAreNamedOnceAndKept) {
   fresh.MustStart();
   EXPECT_THAT(fresh.sink.lines, Contains(HasSubstr("share.version=1")));
   EXPECT_EQ(fresh.image().FeatureLevel("share.version"), 1);
+}
+
+TEST_F(MetadataLogTest, ASnapshotIsForItsOwnerToReadOnly) {
+  char name[] = "/tmp/controller_test.XXXXXX";
+  std::string root = mkdtemp(name);
+  io::FileSystem& files = io::RealFileSystem();
+  MetadataLog log(files, {.metadata_dir = root, .node_id = BrokerId(1)}, node_.sink);
+  Result<LoadedMetadata> loaded = log.Inspect();
+  ASSERT_TRUE(loaded.ok());
+  ASSERT_TRUE(log.Begin(*loaded).ok());
+  ASSERT_TRUE(log.WriteSnapshot(*loaded->image, loaded->quorum, 5).ok());
+  size_t snapshots = 0;
+  Result<std::vector<io::DirectoryEntry>> entries = files.List(log.directory());
+  ASSERT_TRUE(entries.ok());
+  for (const io::DirectoryEntry& entry : *entries) {
+    if (!entry.name.ends_with(".checkpoint")) continue;
+    struct stat about {};
+    ASSERT_EQ(stat((log.directory() + "/" + entry.name).c_str(), &about), 0);
+    EXPECT_EQ(about.st_mode & 07777, 0400u);
+    ++snapshots;
+  }
+  EXPECT_EQ(snapshots, 1u);
+  EXPECT_TRUE(files.RemoveRecursively(root).ok());
 }
 
 TEST_F(MetadataLogTest, WhatWeFormatNeedsNoWarning) {
