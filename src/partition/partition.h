@@ -9,8 +9,8 @@
 // that could still vanish (Durability::kDisk). A flush begins as soon as somebody waits for it (a producer with acks=all,
 // a reader at the high watermark), when kMostUnflushedBytes lie unflushed, or kLongestUnflushedNs after the append at the
 // latest; one is under way at a time and takes everything that was appended before it began: a group commit. So acks=1,
-// which promises nothing about the disk, costs no flush per request. With Durability::kOs the high watermark follows the log end at once, as in Apache
-// Kafka.
+// which promises nothing about the disk, costs no flush per request. With Durability::kOs the high watermark follows the
+// log end at once, as in Apache Kafka.
 //
 // A write or a flush that fails takes the log directory offline: this partition answers KAFKA_STORAGE_ERROR from then
 // on. A flush is never tried again, the kernel has dropped the pages. A full disk fails the append and nothing else.
