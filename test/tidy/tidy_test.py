@@ -199,6 +199,37 @@ class Prose(unittest.TestCase):
                         found.append("%s:%d: %s" % (path, number, address))
         self.assertEqual([], found)
 
+    def test_a_key_that_works_is_used(self):
+        """status.tsv promises it to whoever reads the configuration. Outside of src/config: as the field of the server's or
+        a topic's configuration, or by its name."""
+        inside = {"listeners", "advertised.listeners", "controller.listener.names", "listener.security.protocol.map",
+                  "inter.broker.listener.name", "security.inter.broker.protocol", "controller.quorum.voters",
+                  "controller.quorum.bootstrap.servers", "process.roles", "broker.id",  # what they must say is checked there
+                  "log.dir"}  # is log.dirs
+        code = "\n".join(read(path) for path in under("src", ".cc", ".h") if not path.startswith("src/config/"))
+        topic_keys = {}  # by the broker's key that is their default
+        for line in read("src/config/topic.tsv").splitlines()[1:]:
+            row = line.split("\t")
+            for synonym in (row[7] or "").split(","):
+                topic_keys[re.sub(r"\(.*\)$", "", synonym)] = row[0]
+        fields = {"cleanup.policy": "cleanup_delete", "message.timestamp.type": "message_timestamp_is_log_append_time",
+                  "file.delete.delay.ms": "file_delete_delay_ms"}
+        unused = []
+        for line in read("src/config/status.tsv").splitlines()[1:]:
+            key, status = line.split("\t")[:2]
+            if status != "works" or key in inside:
+                continue
+            topic = topic_keys.get(key, "")
+            field = fields.get(topic, topic.replace(".", "_"))
+            if topic.startswith("compression.") and topic.endswith(".level"):
+                field = "compression_level"
+            field = field or ("acks_all_durability" if key == "acks.all.durability" else "")
+            used = (re.search(r"\b(config_?|config\(\)|server\(\))\.%s\b" % key.replace(".", "_"), code) or
+                    '"%s"' % key in code or (field and re.search(r"\btopic\.%s\b" % field, code)))
+            if not used:
+                unused.append(key)
+        self.assertEqual([], unused)
+
     def test_an_unfinished_place_says_when_it_will_be_finished(self):
         found = ["%s:%d" % (path, number) for path in under("src", ".cc", ".h")
                  for number, line in enumerate(read(path).splitlines(), 1)
