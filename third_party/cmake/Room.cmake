@@ -78,6 +78,9 @@ function(room_test name)
   if(NOT ARG_LABELS)
     set(ARG_LABELS unit)
   endif()
-  gtest_discover_tests(${target} TEST_PREFIX "${name}/" DISCOVERY_MODE PRE_TEST
+  # What is compared with recorded bytes has Golden in its name, and so it has that label.
+  gtest_discover_tests(${target} TEST_PREFIX "${name}/" DISCOVERY_MODE PRE_TEST TEST_FILTER "-*Golden*"
     PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
+  gtest_discover_tests(${target} TEST_PREFIX "${name}/" DISCOVERY_MODE PRE_TEST TEST_FILTER "*Golden*"
+    PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS golden)
 endfunction()
