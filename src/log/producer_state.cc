@@ -286,4 +286,13 @@ Status ProducerState::Restore(ByteView snapshot, int64_t now_ms) {
   return {};
 }
 
+void ProducerState::Recall(const ProducerState& recent) {
+  for (auto& [id, entry] : producers_) {
+    const ProducerEntry* seen = recent.Find(id);
+    bool is_same = seen != nullptr && seen->epoch == entry.epoch && seen->has_batches() && entry.has_batches() &&
+                   seen->last_batch()->last_offset == entry.last_batch()->last_offset;
+    if (is_same) entry.TakeBatches(*seen);
+  }
+}
+
 }  // namespace kb::log

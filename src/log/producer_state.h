@@ -85,6 +85,11 @@ class ProducerEntry {
   const BatchMemory* Find(int32_t first_sequence, int32_t last_sequence) const;
   void Remember(const BatchMemory& batch);
   void ForgetBatches() { count_ = next_ = 0; }
+  void TakeBatches(const ProducerEntry& from) {
+    batches_ = from.batches_;
+    count_ = from.count_;
+    next_ = from.next_;
+  }
 
  private:
   std::array<BatchMemory, kRemembered> batches_{};
@@ -142,6 +147,9 @@ class ProducerState {
   std::string Snapshot() const;  // the bytes of a .snapshot file
   // Replaces the state. kCorrupt leaves it as it was.
   Status Restore(ByteView snapshot, int64_t now_ms);
+  // A snapshot has the last batch of each producer. Takes over the earlier ones of those whose last batch `recent`, which
+  // saw the end of the log up to the snapshot, knows as well: they may have been in flight, and come again.
+  void Recall(const ProducerState& recent);
 
  private:
   Judgement CheckMarker(const record::BatchView& batch, const ProducerEntry* known) const;

@@ -16,6 +16,9 @@ constexpr uint64_t kLongestGapBytes = 16 << 20;
 // Leader epochs that the checkpoint does not tell are learned from the batches, if that does not take long.
 constexpr uint64_t kMostEpochScanBytes = 1 << 30;
 
+// So much before a checkpoint is looked through for batches that were in flight.
+constexpr uint64_t kRecalledBytes = 2 << 20;
+
 constexpr Offset kNowhere{INT64_MAX};
 
 // A segment while it is being looked at.
@@ -143,6 +146,7 @@ class Recovery {
   std::optional<Offset> RestoreSnapshot(Offset at_most);
   std::optional<Offset> CheckpointIn(const Piece& piece);
   Status ReplayInto(Piece& piece, Offset from);
+  void Recall(const Piece& piece, Offset checkpoint);
   Status WriteAborted(Piece& piece, Offset replayed_from);
   Status TidySnapshots();
 
@@ -578,6 +582,7 @@ Status Recovery::LoadProducers() {
   Offset from = believes ? std::min(derived_from, pieces_.back().base_offset) : pieces_.front().base_offset;
   if (restored) from = *restored;
   if (!restored) producers_.Clear();
+  if (restored && restored == checkpoint_ && !producers_.empty()) Recall(pieces_[first_recovered_], *restored);
   for (size_t i = 0; i < pieces_.size(); ++i) {
     Piece& piece = pieces_[i];
     bool enters_last = i > 0 && piece.is_last() && from < piece.base_offset;
@@ -613,6 +618,28 @@ Status Recovery::ReplayInto(Piece& piece, Offset from) {
     std::optional<AbortedTransaction> aborted = producers_.Update(scan.header(), scan.marker(), options_.now_ms);
     if (aborted) piece.aborted.push_back({*aborted});
   }
+}
+
+// What cannot be read is left out: the state is as good as the snapshot then.
+void Recovery::Recall(const Piece& piece, Offset checkpoint) {
+  Lookup found = piece.segment->Find(checkpoint, Blocking::kAllowed, files_);
+  if (found.outcome == Lookup::kFailed) return;
+  uint64_t end = found.outcome == Lookup::kFound ? found.batch.position : piece.segment->size_bytes();
+  auto index = ReadIndex<OffsetIndexEntry>(files_, PathOf(piece.base_offset, kIndexSuffix));
+  Result<std::unique_ptr<io::File>> log = OpenLog(piece, io::OpenMode::kRead);
+  if (!index.ok() || !log.ok()) return;
+  uint64_t from = 0;
+  for (const OffsetIndexEntry& entry : *index) {
+    if (entry.position > 0 && static_cast<uint64_t>(entry.position) + kRecalledBytes <= end) {
+      from = std::max(from, static_cast<uint64_t>(entry.position));
+    }
+  }
+  ProducerState recent(options_.config.most_producers);
+  SegmentScan scan(**log, from, end, piece.base_offset, SegmentScan::kHeadersOnly);
+  while (scan.Next() == SegmentScan::kBatch) {
+    if (scan.header().has_producer()) recent.Update(scan.header(), scan.marker(), options_.now_ms);
+  }
+  producers_.Recall(recent);
 }
 
 // The transaction index as the replay found it, behind what was there below the replayed part.

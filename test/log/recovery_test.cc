@@ -387,6 +387,28 @@ TEST_F(RecoveryTest, ACheckpointThatIsNotOnRecordYetDoesNotDevalueTheOneThatIs) 
   }
 }
 
+TEST_F(RecoveryTest, WhatWasInFlightAtACheckpointIsRememberedWhole) {
+  config_.segment_bytes = 16 << 20;
+  Open();
+  AppendMany(1000, 1, 5000);
+  for (int i = 0; i < 7; ++i) {
+    Append(BatchOf(1).From(8, 3, i).ValueBytes(5000));
+    Append(BatchOf(1).From(9, 0, i).ValueBytes(5000));
+  }
+  AppendMany(20, 1, 5000);
+  ASSERT_TRUE(Checkpoint().ok());  // its snapshot has the last batch of each
+  Remember();
+  uint64_t read_before = files_.read_bytes();
+  ReopenAfterKill();
+  EXPECT_LT(files_.read_bytes() - read_before, 3'000'000u) << "of 5,000,000";
+  for (int i = 2; i < 7; ++i) {
+    EXPECT_TRUE(Append(BatchOf(1).From(9, 0, i)).is_duplicate) << i;
+    EXPECT_TRUE(Append(BatchOf(1).From(8, 3, i)).is_duplicate) << i;
+  }
+  AppendResult next = Append(BatchOf(1).From(9, 0, 7));
+  EXPECT_TRUE(next.ok() && !next.is_duplicate);
+}
+
 TEST_F(RecoveryTest, ACheckpointIsDueWhenSomethingIsToBeSaved) {
   Open();
   log_->RequestCheckpoint();
