@@ -165,6 +165,8 @@ ProduceOutcome Partition::Append(MutableByteView batch, log::AppendOrigin origin
     outcome.log_append_time_ms = appended.max_timestamp;
   } else {
     unflushed_bytes_ += batch.size();
+    uncheckpointed_bytes_ += batch.size();
+    if (uncheckpointed_bytes_ >= kMostUncheckpointedBytes) RequestCheckpoint();
     if (appended.rolled) StartFlush();
     Appended();
   }
@@ -467,8 +469,14 @@ reactor::Task<Partition::Deletion> Partition::DeleteRecords(Offset offset) {
   co_return deletion;
 }
 
-reactor::Task<void> Partition::Checkpoint() {
+void Partition::RequestCheckpoint() {
+  uncheckpointed_bytes_ = 0;
   log_->RequestCheckpoint();
+  if (log_->checkpoint_is_due()) StartFlush();
+}
+
+reactor::Task<void> Partition::Checkpoint() {
+  RequestCheckpoint();
   while (log_->checkpoint_is_due() && !offline_ && !retired_) {
     StartFlush();
     auto wait = flushed_.Wait();

@@ -141,6 +141,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
  public:
   static constexpr int64_t kLongestUnflushedNs = 500'000'000;
   static constexpr uint64_t kMostUnflushedBytes = 16 << 20;
+  // After so many a checkpoint is due before its time: a start after a crash reads no more than a few of them.
+  static constexpr uint64_t kMostUncheckpointedBytes = 128 << 20;
 
   struct Environment {
     reactor::Reactor& reactor;
@@ -243,6 +245,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void Appended();
   void AdvanceHighWatermark(Offset to);
   void StartFlush();
+  void RequestCheckpoint();
   void FlushLater();
   bool TooManyUnflushed() const;
   reactor::Task<void> FlushLoop(std::shared_ptr<Partition> self);
@@ -259,7 +262,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   bool flushing_ = false;
   Offset flush_wanted_{0};  // flushing goes on until everything below is on the disk
   int64_t flush_due_ns_ = INT64_MAX;  // when a timer will begin one
-  uint64_t unflushed_bytes_ = 0;  // appended since the last flush began
+  uint64_t unflushed_bytes_ = 0;       // appended since the last flush began
+  uint64_t uncheckpointed_bytes_ = 0;  // appended since the last checkpoint was asked for
   bool offline_ = false;
   bool retired_ = false;
   std::deque<Waiter> waiters_;  // ascending by offset

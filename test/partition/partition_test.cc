@@ -150,6 +150,23 @@ TEST_F(PartitionTest, TooManyUnflushedBytesBeginAFlush) {
   EXPECT_EQ(disk_->waiting(), 1u);
 }
 
+TEST_F(PartitionTest, ManyBytesBeginACheckpoint) {
+  PartitionConfig config = With(Durability::kOs);
+  config.validate.max_message_bytes = 64 << 20;
+  auto partition = Open("topic", config);
+  constexpr size_t kValue = 32 << 20;
+  for (size_t i = 1; i < Partition::kMostUncheckpointedBytes / kValue; ++i) {
+    BeginProduce(partition->id(), Batch(1, {}, kValue), 1);
+  }
+  EXPECT_EQ(disk_->waiting(), 0u);
+  BeginProduce(partition->id(), Batch(1, {}, kValue), 1);
+  EXPECT_EQ(disk_->waiting(), 1u);
+  RunDisk();
+  EXPECT_EQ(partition->log().recovery_point(), partition->log_end_offset());
+  BeginProduce(partition->id(), Batch(1), 1);
+  EXPECT_EQ(disk_->waiting(), 0u) << "it is counted anew";
+}
+
 TEST_F(PartitionTest, FlushMessagesMakesAlsoAcksOneWaitForTheDisk) {
   PartitionConfig config = With(Durability::kDisk);
   config.flush_messages = 3;
