@@ -68,6 +68,7 @@ class PrefetchJob {
   void ReadAborted();
   io::FileSystem* file_system_ = nullptr;
   std::string directory_;
+  uint64_t replacements_ = 0;  // of the log when the job was made
   Offset offset_{0};
   uint64_t max_bytes_ = 0;
   std::vector<SegmentView> segments_;  // the one with offset_, and the next in case it has no batch there

@@ -23,6 +23,8 @@ Status RemoveIfThere(io::FileSystem& files, const std::string& path) {
 struct Range {
   Offset base{INT64_MAX};
   Offset end{0};
+  std::set<Offset> bases;  // of the swapped segments: replaced even if nothing is left in the new one
+  bool holds(Offset offset) const { return bases.contains(offset) || (offset >= base && offset < end); }
 };
 Result<Range> RangeOf(io::FileSystem& files, const std::string& directory, const std::vector<std::string>& swaps) {
   Range range;
@@ -30,6 +32,7 @@ Result<Range> RangeOf(io::FileSystem& files, const std::string& directory, const
     std::optional<OffsetFile> file = ParseOffsetFileName(WithoutSwap(swap));
     if (!file || file->suffix != kLogSuffix) continue;
     range.base = std::min(range.base, file->offset);
+    range.bases.insert(file->offset);
     Result<std::unique_ptr<io::File>> log = files.Open(directory + "/" + swap, io::OpenMode::kRead);
     if (!log.ok()) return log.error();
     Result<uint64_t> size = (*log)->Size();
@@ -45,8 +48,11 @@ Status PutInPlace(io::FileSystem& files, const std::string& directory, const std
   if (!range.ok()) return range.error();
   Result<ReplicaFiles> listed = ListReplicaFiles(files, directory);
   if (!listed.ok()) return listed.error();
-  for (Offset base : listed->logs) {
-    if (base < range->base || base >= range->end) continue;
+  // With the indexes: one whose log is gone already must not be taken for the new segment's.
+  std::set<Offset> present = listed->logs;
+  for (const auto& [base, suffixes] : listed->indexes) present.insert(base);
+  for (Offset base : present) {
+    if (!range->holds(base)) continue;
     for (std::string_view suffix : {kLogSuffix, kIndexSuffix, kTimeIndexSuffix, kTxnIndexSuffix}) {
       KB_RETURN_IF_ERROR(RemoveIfThere(files, directory + "/" + OffsetFileName(base, suffix)));
     }

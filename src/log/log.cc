@@ -434,6 +434,7 @@ PrefetchJob Log::PreparePrefetch(const ReadOptions& options, bool with_aborted) 
   PrefetchJob job;
   job.file_system_ = &files_;
   job.directory_ = directory_;
+  job.replacements_ = replacements_;
   job.offset_ = options.offset;
   job.max_bytes_ = options.max_bytes;
   job.index_interval_bytes_ = config_.index_interval_bytes;
@@ -451,6 +452,7 @@ PrefetchJob Log::PreparePrefetch(const ReadOptions& options, bool with_aborted) 
 }
 
 void Log::PrefetchCompleted(const PrefetchJob& job) {
+  if (job.replacements_ != replacements_) return;  // the files it opened may be those that were replaced
   auto segment_of = [&](Offset base_offset) -> Segment* {
     Segment& segment = *segments_[SegmentAt(base_offset)];
     return segment.base_offset() == base_offset ? &segment : nullptr;  // it may be gone, or cut
@@ -549,6 +551,7 @@ RemovalJob Log::TakeOldest(size_t segments) {
 }
 
 RemovalJob Log::ApplyRetention(int64_t now_ms, Offset high_watermark) {
+  if (is_being_cleaned_) return {};
   auto is_empty_active = [&](size_t i) { return i + 1 == segments_.size() && segments_[i]->size_bytes() == 0; };
   auto oldest_while = [&](size_t from, auto&& may_go) {
     size_t count = from;

@@ -33,6 +33,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "io/file_system.h"
+#include "log/cleaner.h"
 #include "log/jobs.h"
 #include "log/leader_epoch_cache.h"
 #include "log/log_config.h"
@@ -223,6 +224,17 @@ class Log {
   // Forgets all and starts empty at offset. Blocks likewise.
   Result<RemovalJob> TruncateFullyAndStartAt(Offset offset, int64_t now_ms);
 
+  // ---- cleaning: see log/cleaner.h. At most one at a time; retention waits for its end, and nothing may be truncated.
+  // first_dirty: where the last cleaning ended. Nothing to clean: dirty_bytes is 0.
+  CleanablePart Cleanable(Offset first_dirty, Offset high_watermark, int64_t now_ms);
+  CleanJob PrepareClean(const CleanablePart& part, CleanOptions options);
+  // Puts a group in place; what it replaces is to be removed later. After an error the log refuses appends.
+  Result<RemovalJob> ReplaceCleaned(CleanJob& job);
+  void CleanCompleted(const CleanJob& job);
+  bool is_being_cleaned() const { return is_being_cleaned_; }
+  // Grows whenever segments were replaced: jobs that opened files by name may have met either.
+  uint64_t replacements() const { return replacements_; }
+
   // ---- housekeeping
   size_t ExpireProducers(int64_t now_ms) { return producers_.Expire(now_ms, config_.producer_id_expiration_ms); }
   void HighWatermarkAdvanced(Offset high_watermark) { producers_.HighWatermarkAdvanced(high_watermark); }
@@ -255,6 +267,7 @@ class Log {
   bool IsInMemory(const io::File& file, uint64_t position, uint64_t size) const;
 
   int64_t LargestTimestamp(size_t segment) const;
+  int64_t FirstBatchTime(Segment& segment);
   RemovalJob TakeOldest(size_t segments);
   Status Reload(int64_t now_ms);
   Segment& active() { return *segments_.back(); }
@@ -277,6 +290,8 @@ class Log {
   TailRing tail_;                          // where the last batches of the active segment are
   std::optional<Error> failure_;
   uint64_t truncations_ = 0;
+  uint64_t replacements_ = 0;
+  bool is_being_cleaned_ = false;
   FlushJob unflushed_;                     // what the next flush does beside syncing segments
   bool epochs_changed_ = false;
   bool checkpoint_is_due_ = false;

@@ -21,6 +21,10 @@ struct LogConfig {
   int64_t retention_bytes = -1;                  // retention.bytes, -1 off
   int64_t max_compaction_lag_ms = INT64_MAX;     // max.compaction.lag.ms: compacted topics roll at least so often
 
+  int64_t min_compaction_lag_ms = 0;             // min.compaction.lag.ms
+  int64_t delete_retention_ms = 24LL * 3600 * 1000;  // delete.retention.ms: how long tombstones stay
+  double min_cleanable_dirty_ratio = 0.5;        // min.cleanable.dirty.ratio
+
   int64_t producer_id_expiration_ms = 24LL * 3600 * 1000;  // producer.id.expiration.ms
 
   // Producer ids whose state one partition keeps: 280 bytes each, so 28 MB. At the bound the longest silent ones without

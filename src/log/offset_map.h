@@ -1,0 +1,62 @@
+// OffsetMap: the last offset of every key that a cleaning has seen. Keys are not kept: 128 bits stand for one, made with a
+// secret that is drawn for each cleaning, so that nobody can make two keys that are taken for each other (the older one
+// would be lost).
+//
+// 24 bytes a slot in one table, begun small, doubled when it is filled to the load factor, never larger than most_bytes.
+// One thread at a time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/bytes.h"
+#include "model/ids.h"
+
+namespace kb::log {
+
+struct KeyHash {
+  uint64_t high = 0;
+  uint64_t low = 0;
+  bool operator==(const KeyHash&) const = default;
+};
+
+// SipHash-2-4 with 128 bits of output.
+KeyHash HashKey(ByteView key, uint64_t secret0, uint64_t secret1);
+
+class OffsetMap {
+ public:
+  struct Options {
+    size_t most_bytes = 128 << 20;
+    double load_factor = 0.9;
+    uint64_t secret[2] = {0, 0};
+  };
+  static constexpr size_t kSlotBytes = 24;
+
+  explicit OffsetMap(const Options& options);
+
+  // Notes that `key` was seen at `offset`, which is above all earlier ones. False: there is no room for another key.
+  bool Put(ByteView key, Offset offset);
+  std::optional<Offset> Find(ByteView key) const;
+  size_t size() const { return size_; }
+  size_t size_bytes() const { return slots_.size() * kSlotBytes; }
+
+ private:
+  struct Slot {
+    KeyHash hash;
+    int64_t offset = -1;  // -1: free
+  };
+  static_assert(sizeof(Slot) == kSlotBytes);
+  Slot& SlotFor(const KeyHash& hash);
+  const Slot& SlotFor(const KeyHash& hash) const { return const_cast<OffsetMap*>(this)->SlotFor(hash); }
+  size_t Room(size_t slots) const;
+  bool Grow();
+
+  const Options options_;
+  const size_t most_slots_;
+  std::vector<Slot> slots_;
+  size_t size_ = 0;
+};
+
+}  // namespace kb::log
