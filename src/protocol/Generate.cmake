@@ -23,6 +23,7 @@ set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${generator})
 
 broker_generate(api ${CMAKE_BINARY_DIR}/generated/protocol BROKER_PROTOCOL_GENERATED)
 broker_generate(message ${BROKER_ROOTS}/message/message BROKER_MESSAGE_GENERATED)
+broker_generate(show ${CMAKE_BINARY_DIR}/generated/inspect BROKER_SHOW_GENERATED)
 broker_generate(json ${CMAKE_BINARY_DIR}/generated/message_json BROKER_MESSAGE_JSON_GENERATED)
 
 # The codec turns numbers of the wire into sizes and back: every narrowing must be spelt. (clang counts changes of sign in.)

@@ -8,6 +8,7 @@ KIND is one of
     message    NAME.h per schema: the struct and the declarations of its codec; codec_NN.cc: the codec, several messages
                to a file so that the headers are read a dozen times and not 272 times; registry.cc
     json       json_NN.cc, json_table.cc: every message to and from JSON (room message_json)
+    show       show.cc: what the broker stores, as the text that people read (room inspect)
     api        api_table.cc: key, name, versions and listeners of every API
 
 What the code looks like: for each struct two functions, Get and Put, that walk over its fields once in wire order. Get reads
@@ -819,6 +820,66 @@ def json_table_text(messages):
     return "\n".join(lines)
 
 
+# ---- records as text ----------------------------------------------------------------------------------------------
+
+SHOWN_AREAS = {"metadata", "group", "transaction", "share"}
+SHOWN_DATA = {"LeaderChangeMessage", "SnapshotHeaderRecord", "SnapshotFooterRecord", "KRaftVersionRecord", "VotersRecord",
+              "ConsumerProtocolSubscription", "ConsumerProtocolAssignment"}
+
+
+class ShowWalk(Walk):
+    """Writes the functions that show one message: fields in the schema's order, tagged ones unless at their default."""
+
+    def value(self, field, name):
+        return "Show(%s, v, o);" % name if field.struct else "o.Value(%s);" % name
+
+    def show_field(self, field):
+        name = "m." + field.name
+        lines = ['o.Name("%s");' % camel(field.name)]
+        if field.is_array:
+            return lines + ["if (%s.is_null()) {" % name, "o.Null();", "} else {", "o.BeginArray();",
+                            "for (const auto& e : %s) %s" % (name, self.value(field, "e")), "o.EndArray();", "}"]
+        if field.struct and field.may_be_null:
+            return lines + ["if (%s == nullptr) {" % name, "o.Null();", "} else {", self.value(field, "*" + name), "}"]
+        return lines + [self.value(field, name)]
+
+    def show(self, struct):
+        lines = ["void Show([[maybe_unused]] const %s& m, [[maybe_unused]] int16_t v, JsonText& o) {" % self.qualified(struct), "o.BeginObject();"]
+        for field in struct.fields:
+            tests = [condition(field.versions, struct.versions)]
+            if field.tag is not None:
+                tests.append("!(%s)" % self.is_default(field))
+            test = " && ".join(t for t in tests if t)
+            lines += (["if (%s) {" % test] + self.show_field(field) + ["}"]) if test else self.show_field(field)
+        return lines + ["o.EndObject();", "}"]
+
+    def functions(self):
+        lines = ["", "// ---- %s" % self.message.name, ""]
+        wanted = self.structs_with_default()
+        for struct in [*self.message.structs.values(), self.message]:
+            if struct.name in wanted and struct is not self.message:
+                default = self.default_function(struct)
+                lines += ["[[maybe_unused]] " + default[0]] + default[1:]
+            lines += self.show(struct)
+        name = self.message.name
+        return lines + ["void Show%s(const void* message, int16_t version, JsonText& out) {" % name,
+                        "Show(*static_cast<const %s*>(message), version, out);" % name, "}"]
+
+
+def show_text(messages):
+    messages = sorted((m for m in messages if m.area in SHOWN_AREAS or m.name in SHOWN_DATA), key=lambda m: m.name)
+    lines = ["// Stored records as text. Made by protocol/generate.py.", '#include "inspect/show.h"', ""]
+    lines += ['#include "message/%s.h"' % m.file for m in messages]
+    lines += ["", "namespace kb::inspect {", "", "using namespace kb::message;", "", "namespace {"]
+    for message in messages:
+        lines += indented(ShowWalk(message).functions())
+    lines += ["", "constexpr Shower kAll[] = {"]
+    lines += ['    {"%s", Show%s},' % (m.name, m.name) for m in messages]
+    lines += ["};", "", "}  // namespace", "", "const Shower* FindShower(std::string_view name) {", "  for (const Shower& each : kAll) {",
+              "    if (each.name == name) return &each;", "  }", "  return nullptr;", "}", "", "}  // namespace kb::inspect", ""]
+    return "\n".join(lines)
+
+
 # ---- the API table ------------------------------------------------------------------------------------------------
 
 def api_rows(schema_dir):
@@ -857,6 +918,8 @@ def outputs(kind, schema_dir):
     if kind == "json":
         files = {"json_%02d.cc" % i: json_text(batch) for i, batch in enumerate(batches(messages, JSON_UNITS))}
         return {**files, "json_table.cc": json_table_text(messages)}
+    if kind == "show":
+        return {"show.cc": show_text(messages)}
     files = {m.file + ".h": header_text(m) for m in messages}
     files.update({"registry.h": REGISTRY_HEADER, "registry.cc": registry_text(messages)})
     for i, batch in enumerate(batches(messages, UNITS)):
@@ -869,6 +932,8 @@ def file_names(kind, schema_dir):
         return ["api_table.cc"]
     if kind == "json":
         return ["json_%02d.cc" % i for i in range(JSON_UNITS)] + ["json_table.cc"]
+    if kind == "show":
+        return ["show.cc"]
     headers = sorted(snake(name[:-5]) + ".h" for _, _, names in os.walk(schema_dir) for name in names if name.endswith(".kmsg"))
     return headers + ["registry.h", "registry.cc"] + ["codec_%02d.cc" % i for i in range(UNITS)]
 

@@ -9,6 +9,8 @@ namespace kb::server {
 
 const char kUsageText[] =
     "usage: kafka-broker [server.properties] [--override key=value]... [flags of the process]\n"
+    "       kafka-broker dump-log --files FILE[,FILE...] [option]...   prints log, index and snapshot files\n"
+    "       kafka-broker verify DIR [DIR...]                           checks data directories; changes nothing\n"
     "\n"
     "  server.properties        Apache Kafka's configuration; without it a broker on port 9092 with its data in "
     "./data\n"

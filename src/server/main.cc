@@ -1,4 +1,5 @@
 // kafka-broker [server.properties] [--override key=value]… [process flags]
+// kafka-broker dump-log … | verify …        look at files (room inspect), no broker
 //
 // Exit codes: 0 clean stop · 1 failure while running · 64 usage · 65 foreign or damaged data · 74 I/O · 78
 // configuration. SIGTERM and SIGINT stop in order, a second one at once; SIGHUP is noted. All signals are this
@@ -11,13 +12,16 @@
 #include <atomic>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "base/random.h"
+#include "inspect/cli.h"
 #include "net/tcp.h"
 #include "reactor/reactor_group.h"
 #include "server/command_line.h"
@@ -195,6 +199,10 @@ class Process {
 };
 
 int Main(int argc, char** argv) {
+  std::error_code unknown;
+  const std::string here = std::filesystem::current_path(unknown).string();
+  std::optional<int> done = inspect::RunSubcommand(io::RealFileSystem(), here, argc, argv, std::cout, std::cerr);
+  if (done) return *done;
   Result<CommandLine> line = ParseCommandLine(argc, argv);
   if (!line.ok()) {
     std::cerr << "kafka-broker: " << line.error().message << "\nkafka-broker --help says what is allowed\n";
