@@ -155,6 +155,9 @@ class DirectoryVerifier {
     std::vector<log::EpochStart> epochs = Epochs(directory, contents);
     if (contents.segments.empty()) report_.Find(directory, "", "has no segment");
     SegmentSummary last = Segments(directory, replica.partition, contents, epochs, is_metadata);
+    if (!contents.has_epochs && last.has_trusted_epochs) {
+      report_.Find(directory + "/" + std::string(log::kLeaderEpochFile), "", "missing");
+    }
     for (const log::OffsetFile& other : contents.others) Orphan(directory, other, contents);
     if (replica.kind == log::ReplicaDirectoryKind::kCurrent) Offsets(replica.partition, directory, last.next_offset);
     for (const log::EpochStart& epoch : epochs) {
@@ -209,10 +212,7 @@ class DirectoryVerifier {
 
   std::vector<log::EpochStart> Epochs(const std::string& directory, const Contents& contents) {
     const std::string path = directory + "/" + std::string(log::kLeaderEpochFile);
-    if (!contents.has_epochs) {
-      report_.Find(path, "", "missing");
-      return {};
-    }
+    if (!contents.has_epochs) return {};
     Result<std::vector<log::EpochStart>> epochs = log::ReadEpochCheckpoint(files_, path);
     if (epochs.ok()) return std::move(epochs).value();
     report_.FindOrFail(epochs.error());
@@ -233,11 +233,13 @@ class DirectoryVerifier {
       context.was_clean = was_clean_;
       context.is_metadata = is_metadata;
       context.epochs = epochs;
+      context.epochs_below = TrustedBelow(partition, is_metadata);
       if (start != log_starts_.end()) context.log_start = start->second;
       SegmentSummary segment = VerifySegment(files_, context, decompressor_, report_);
       log.next_offset = std::max(log.next_offset, segment.next_offset);
       log.last_epoch = std::max(log.last_epoch, segment.last_epoch);
       log.has_producers |= segment.has_producers;
+      log.has_trusted_epochs |= segment.has_trusted_epochs;
     }
     return log;
   }
@@ -248,6 +250,13 @@ class DirectoryVerifier {
     if (!has_cleaner_) return Offset(INT64_MAX);
     auto cleaned = cleaner_.find(partition);
     return cleaned == cleaner_.end() ? Offset(0) : cleaned->second;
+  }
+
+  // Above the recovery point the next start learns the epochs from the batches, unless the last stop was a clean one.
+  Offset TrustedBelow(const TopicPartition& partition, bool is_metadata) const {
+    if (was_clean_ || is_metadata) return Offset(INT64_MAX);
+    auto point = recovery_points_.find(partition);
+    return point == recovery_points_.end() ? Offset(0) : point->second;
   }
 
   void Orphan(const std::string& directory, const log::OffsetFile& file, const Contents& contents) {
@@ -365,6 +374,7 @@ int Verify(io::FileSystem& files, const std::vector<std::string>& directories, s
   for (const std::string& directory : directories) {
     DirectoryVerifier(files, WithoutSlash(directory), node, report).Run();
   }
+  if (!report.is_readable() && report.partitions == 0) return kUnreadable;
   out << "verified " << report.partitions << " partitions, " << report.segments << " segments, " << report.batches
       << " batches, " << report.records << " records, " << report.index_entries << " index entries, " << report.bytes
       << " bytes of log; " << report.foreign << " foreign files left alone; " << report.findings() << " findings"

@@ -207,9 +207,12 @@ class SegmentVerifier {
       report_.Find(path_, where, "leader epoch " + ToString(epoch) + " follows " + ToString(summary_.last_epoch));
     }
     summary_.last_epoch = std::max(summary_.last_epoch, epoch);
-    if (context_.epochs.empty() || at.view.last_offset() < context_.log_start || epoch < LeaderEpoch(0)) return;
-    auto after = std::upper_bound(context_.epochs.begin(), context_.epochs.end(), at.view.last_offset(),
-                                  [](Offset offset, const log::EpochStart& each) { return offset < each.start_offset; });
+    const Offset offset = at.view.last_offset();
+    if (epoch < LeaderEpoch(0) || offset < context_.log_start || offset >= context_.epochs_below) return;
+    summary_.has_trusted_epochs = true;
+    if (context_.epochs.empty()) return;
+    auto after = std::upper_bound(context_.epochs.begin(), context_.epochs.end(), offset,
+                                  [](Offset of, const log::EpochStart& each) { return of < each.start_offset; });
     if (after != context_.epochs.begin() && std::prev(after)->epoch == epoch) return;
     report_.Find(path_, where,
                  "written in leader epoch " + ToString(epoch) + ", which leader-epoch-checkpoint does not say");

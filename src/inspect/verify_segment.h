@@ -24,6 +24,7 @@ struct SegmentContext {
   bool was_clean = false;          // the directory has the marker of a clean stop
   bool is_metadata = false;        // records have frames
   std::vector<log::EpochStart> epochs;  // of leader-epoch-checkpoint; empty: not compared
+  Offset epochs_below{0};               // what lies above may be in an epoch that is not written down yet
   Offset log_start{0};
 };
 
@@ -31,6 +32,7 @@ struct SegmentSummary {
   Offset next_offset{0};  // behind the last batch; the base offset of an empty one
   LeaderEpoch last_epoch = kNoLeaderEpoch;
   bool has_producers = false;
+  bool has_trusted_epochs = false;  // batches below epochs_below that name one
 };
 
 SegmentSummary VerifySegment(io::FileSystem& files, const SegmentContext& context, record::Decompressor& decompressor,
