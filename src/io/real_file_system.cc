@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <utility>
+#include <vector>
 
 #include "io/file_system.h"
 
@@ -306,8 +307,8 @@ class Posix final : public FileSystem {
     whole.l_whence = SEEK_SET;
     if (fcntl(descriptor, F_OFD_SETLK, &whole) != 0) {
       bool busy = errno == EACCES || errno == EAGAIN;
-      Error error = Failed("lock", path);
-      if (busy) error.kind = ErrorKind::kBusy;
+      Error error = busy ? Error{ErrorKind::kBusy, path + " is locked by " + OwnerOf(descriptor), errno}
+                         : Failed("lock", path);
       close(descriptor);
       return error;
     }
@@ -315,6 +316,40 @@ class Posix final : public FileSystem {
   }
 
  private:
+  // Who holds the lock, as well as can be found out. The kernel names the holder of a classic lock (a JVM's); one of an
+  // open file description belongs to whoever has the file open.
+  static std::string OwnerOf(int descriptor) {
+    struct flock whole {};
+    whole.l_type = F_WRLCK;
+    whole.l_whence = SEEK_SET;
+    if (fcntl(descriptor, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK && whole.l_pid > 0) {
+      return "process " + std::to_string(whole.l_pid);
+    }
+    struct stat wanted {};
+    if (fstat(descriptor, &wanted) != 0) return "another process";
+    for (const std::string& pid : EntriesOf("/proc")) {
+      if (pid.find_first_not_of("0123456789") != std::string::npos || pid == std::to_string(getpid())) continue;
+      std::string descriptors = "/proc/" + pid + "/fd/";
+      for (const std::string& name : EntriesOf(descriptors)) {
+        struct stat open_file {};
+        bool is_it = stat((descriptors + name).c_str(), &open_file) == 0 && open_file.st_ino == wanted.st_ino &&
+                     open_file.st_dev == wanted.st_dev;
+        if (is_it) return "process " + pid;
+      }
+    }
+    return "another process";
+  }
+
+  // Empty where it cannot be read: a process may end meanwhile, or be somebody else's.
+  static std::vector<std::string> EntriesOf(const std::string& path) {
+    std::vector<std::string> names;
+    DIR* directory = opendir(path.c_str());
+    if (directory == nullptr) return names;
+    while (const dirent* entry = readdir(directory)) names.emplace_back(entry->d_name);
+    closedir(directory);
+    return names;
+  }
+
   static Status CreateDirectory(const std::string& path) {
     if (mkdir(path.c_str(), 0755) == 0 || errno == EEXIST) return {};
     int why = errno;  // a parent on a read-only mount says EROFS before it says EEXIST

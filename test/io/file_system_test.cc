@@ -187,6 +187,35 @@ TEST(RealFileSystemTest, ALockKeepsOtherProcessesOut) {
   EXPECT_TRUE(disk.files.Lock(disk.root + "/.lock").ok());
 }
 
+// A child that holds the lock until it is told to end; the message of who comes second.
+std::string RefusalBeside(int command) {
+  Real disk;
+  std::string path = disk.root + "/.lock";
+  int ready[2], end[2];
+  EXPECT_EQ(pipe(ready) | pipe(end), 0);
+  pid_t child = fork();
+  if (child == 0) {
+    int descriptor = open(path.c_str(), O_RDWR | O_CREAT, 0644);
+    struct flock whole {};
+    whole.l_type = F_WRLCK;
+    char byte = fcntl(descriptor, command, &whole) == 0 ? 'y' : 'n';
+    close(end[1]);
+    _exit(write(ready[1], &byte, 1) == 1 && read(end[0], &byte, 1) == 0 ? 0 : 1);
+  }
+  char byte = 0;
+  EXPECT_EQ(read(ready[0], &byte, 1), 1);
+  EXPECT_EQ(byte, 'y');
+  std::string message = disk.files.Lock(path).error().message;
+  for (int descriptor : {ready[0], ready[1], end[0], end[1]}) close(descriptor);
+  EXPECT_EQ(waitpid(child, nullptr, 0), child);
+  return message == path + " is locked by process " + std::to_string(child) ? "names it" : message;
+}
+
+TEST(RealFileSystemTest, TheOwnerOfALockIsNamed) {
+  EXPECT_EQ(RefusalBeside(F_SETLK), "names it") << "as a Java program locks";
+  EXPECT_EQ(RefusalBeside(F_OFD_SETLK), "names it") << "as we lock";
+}
+
 TEST(RealFileSystemTest, AFullDiskIsToldApart) {
   Result<std::unique_ptr<File>> full = RealFileSystem().Open("/dev/full", OpenMode::kReadWrite);
   if (!full.ok()) GTEST_SKIP() << "no /dev/full here";
