@@ -152,15 +152,18 @@ class DirectoryVerifier {
     for (const io::DirectoryEntry& entry : *entries) Sort(entry, contents);
     const bool is_metadata = replica.partition.topic == kMetadataTopic;
     TopicId(directory, replica);
-    std::vector<log::EpochStart> epochs = Epochs(directory, contents);
+    // nullopt: there is no telling what they are.
+    const std::optional<std::vector<log::EpochStart>> epochs = Epochs(directory, contents);
+    const std::vector<log::EpochStart> known_epochs = epochs.value_or(std::vector<log::EpochStart>());
     if (contents.segments.empty()) report_.Find(directory, "", "has no segment");
-    SegmentSummary last = Segments(directory, replica.partition, contents, epochs, is_metadata);
-    if (!contents.has_epochs && last.has_trusted_epochs) {
-      report_.Find(directory + "/" + std::string(log::kLeaderEpochFile), "", "missing");
+    SegmentSummary last = Segments(directory, replica.partition, contents, known_epochs, is_metadata);
+    if (epochs && epochs->empty() && last.has_trusted_epochs) {
+      report_.Find(directory + "/" + std::string(log::kLeaderEpochFile), "",
+                   contents.has_epochs ? "names no epoch, and the batches do" : "missing");
     }
     for (const log::OffsetFile& other : contents.others) Orphan(directory, other, contents);
     if (replica.kind == log::ReplicaDirectoryKind::kCurrent) Offsets(replica.partition, directory, last.next_offset);
-    for (const log::EpochStart& epoch : epochs) {
+    for (const log::EpochStart& epoch : known_epochs) {
       if (epoch.start_offset <= last.next_offset) continue;
       report_.Find(directory + "/" + std::string(log::kLeaderEpochFile), At(epoch.start_offset),
                    "epoch " + ToString(epoch.epoch) + " begins behind the end of the log, " + ToString(last.next_offset));
@@ -210,13 +213,13 @@ class DirectoryVerifier {
                                known->second.first.ToString());
   }
 
-  std::vector<log::EpochStart> Epochs(const std::string& directory, const Contents& contents) {
+  std::optional<std::vector<log::EpochStart>> Epochs(const std::string& directory, const Contents& contents) {
     const std::string path = directory + "/" + std::string(log::kLeaderEpochFile);
-    if (!contents.has_epochs) return {};
+    if (!contents.has_epochs) return std::vector<log::EpochStart>();
     Result<std::vector<log::EpochStart>> epochs = log::ReadEpochCheckpoint(files_, path);
     if (epochs.ok()) return std::move(epochs).value();
     report_.FindOrFail(epochs.error());
-    return {};
+    return std::nullopt;
   }
 
   SegmentSummary Segments(const std::string& directory, const TopicPartition& partition, const Contents& contents,

@@ -31,11 +31,13 @@ class IndexWalk {
   void Find(std::string_view what) { FindAt(at_, what); }
   void FindAt(size_t entry, std::string_view what) { report_.Find(path_, AtPosition(entry * Entry::kSize), what); }
   const std::vector<Entry>& entries() const { return entries_; }
+  bool is_there() const { return is_there_; }
 
  private:
   void Read(io::FileSystem& files, const SegmentContext& context) {
     Result<uint64_t> size = files.SizeOf(path_);
     if (!size.ok()) return Missing(size.error(), context);
+    is_there_ = true;
     if (*size % Entry::kSize != 0) {
       report_.Find(path_, AtPosition(*size - *size % Entry::kSize), "the file ends inside of an entry");
     }
@@ -60,6 +62,7 @@ class IndexWalk {
   std::string path_;
   VerifyReport& report_;
   std::vector<Entry> entries_;
+  bool is_there_ = false;
   size_t at_ = 0;
 };
 
@@ -94,6 +97,7 @@ class SegmentVerifier {
     report_.bytes += file->size();
     Walk(*file);
     EndOfIndexes();
+    CheckLastTime();
     CheckTransactions();
     return summary_;
   }
@@ -170,6 +174,7 @@ class SegmentVerifier {
     Epoch(at);
     OffsetEntries(at);
     TimeEntries(batch);
+    latest_ = std::max(latest_, batch.max_timestamp());
     expected_ = summary_.next_offset = batch.next_offset();
     summary_.has_producers |= batch.has_producer();
   }
@@ -280,6 +285,15 @@ class SegmentVerifier {
     }
   }
 
+  // A finished time index ends with the greatest timestamp of its segment: by it the segment is found and retained.
+  void CheckLastTime() {
+    bool is_finished = !context_.is_metadata && (!context_.is_last || context_.was_clean);
+    if (!is_finished || is_damaged_ || latest_ < 0 || !times_.is_there()) return;
+    if (!times_.entries().empty() && times_.entries().back().timestamp >= latest_) return;
+    times_.FindAt(times_.entries().size(), "the greatest timestamp of the segment, " + std::to_string(latest_) +
+                                               ", is not in it");
+  }
+
   void CheckTransactions() {
     const std::string path = context_.directory + "/" + log::OffsetFileName(context_.base_offset, log::kTxnIndexSuffix);
     Result<uint64_t> size = files_.SizeOf(path);
@@ -318,6 +332,7 @@ class SegmentVerifier {
   IndexWalk<log::TimeIndexEntry> times_;
   SegmentSummary summary_;
   Offset expected_{0};
+  int64_t latest_ = record::kNoTimestamp;  // of all batches
   bool is_damaged_ = false;
   bool after_damage_ = false;
 };

@@ -239,6 +239,17 @@ TEST_F(VerifyTest, AnEpochThatDoesNotFit) {
       << findings;
 }
 
+TEST_F(VerifyTest, AnEmptyCheckpointOfEpochs) {
+  files_.Put("/golden/codecs-0/leader-epoch-checkpoint", "");
+  ExpectOne("codecs-0/leader-epoch-checkpoint: names no epoch, and the batches do");
+}
+
+TEST_F(VerifyTest, AnEmptyTimeIndex) {
+  files_.Put("/golden/codecs-0/00000000000000000030.timeindex", "");
+  ExpectOne("codecs-0/00000000000000000030.timeindex: position 0: the greatest timestamp of the segment, 1790000057000, is "
+            "not in it");
+}
+
 TEST_F(VerifyTest, AByteOfASnapshot) {
   const std::string name = "tx-0/00000000000000000025.snapshot";
   for (size_t at = 0; at < files_.Get("/golden/" + name).size(); ++at) {
