@@ -74,7 +74,9 @@ class DirectoryVerifier {
       lock_ = std::move(lock).value();
       return true;
     }
-    if (lock.error().kind == ErrorKind::kBusy) return Refuse(root_ + " is in use by a running broker");
+    if (lock.error().kind == ErrorKind::kBusy) {
+      return Refuse(root_ + " is in use by a running broker: " + lock.error().message);
+    }
     // Where nothing can be written nobody can be running either.
     return lock.error().os_errno == EROFS || Refuse(lock.error().message);
   }
