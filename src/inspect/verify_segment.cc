@@ -243,7 +243,7 @@ class SegmentVerifier {
       const log::TimeIndexEntry& entry = *times_.next();
       const Offset offset = context_.base_offset + entry.relative_offset;
       if (offset > batch.last_offset()) return;
-      if (entry.timestamp < 0) continue;  // of a segment without timestamps
+      if (entry.timestamp == record::kNoTimestamp) continue;  // of a segment without timestamps
       if (offset != batch.last_offset()) {
         times_.Find("names " + AtOffset(offset.value()) + ", with which no batch ends");
       } else if (entry.timestamp != batch.max_timestamp()) {
@@ -279,7 +279,7 @@ class SegmentVerifier {
       offsets_.Find("names position " + std::to_string(offsets_.next()->position) + ", where no batch begins");
     }
     for (; times_.next() != nullptr; times_.Take()) {
-      if (times_.next()->timestamp < 0) continue;
+      if (times_.next()->timestamp == record::kNoTimestamp) continue;
       const Offset offset = context_.base_offset + times_.next()->relative_offset;
       times_.Find("names " + AtOffset(offset.value()) + ", with which no batch ends");
     }

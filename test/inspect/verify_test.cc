@@ -155,6 +155,12 @@ TEST_F(VerifyTest, ATimeIndexThatLies) {
   EXPECT_NE(findings.find("timeindex: position 0: names offset 18, with which no batch ends\n"), std::string::npos) << findings;
 }
 
+TEST_F(VerifyTest, ANegativeTimestampInATimeIndex) {
+  Flip("codecs-0/00000000000000000000.timeindex", 0, '\x80');
+  std::string findings = Findings();
+  EXPECT_NE(findings.find("timeindex: position 0: says -9223370246"), std::string::npos) << findings;
+}
+
 TEST_F(VerifyTest, EveryEntryOfEveryIndexCounts) {
   for (const char* name : {"tx-0/00000000000000000030.index", "tx-0/00000000000000000030.timeindex"}) {
     const size_t size = files_.Get("/golden/" + std::string(name)).size();
