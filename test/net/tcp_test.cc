@@ -440,8 +440,14 @@ TEST_F(LoopbackTest, RunningOutOfDescriptorsIsSurvived) {
   EXPECT_EQ(unlucky.ReceiveFrame(), "<end>") << "turned away";
   EXPECT_EQ(Ask(before, "still"), "still");
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  // The acceptor may have met the limit once more just before it was lifted, and then turns one more away.
   Peer after = Dial("127.0.0.1", port_);
-  EXPECT_EQ(Ask(after, "after"), "after");
+  std::string answer = Ask(after, "after");
+  if (answer == "<end>") {
+    Peer last = Dial("127.0.0.1", port_);
+    answer = Ask(last, "after");
+  }
+  EXPECT_EQ(answer, "after");
 }
 
 }  // namespace
