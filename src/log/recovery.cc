@@ -504,7 +504,11 @@ Result<ScanResult> Recovery::Scan(Piece& piece, const io::File& log, ScanStart s
     SegmentScan::Answer answer = scan.Next();
     if (answer == SegmentScan::kEnd) return result;
     if (answer == SegmentScan::kFailed) return scan.error();
-    if (answer == SegmentScan::kBatch) {
+    // The base offset is outside of the checksum: a sector that was lost can end right behind it, and leaves zeros there. One
+    // that goes back is taken for such a torn tail where nothing was durable.
+    const bool goes_back = answer == SegmentScan::kBatch && scan.header().base_offset() < result.next_offset &&
+                           result.next_offset >= cut_above;
+    if (answer == SegmentScan::kBatch && !goes_back) {
       record::BatchHeader batch = scan.header();
       piece.segment->Account(batch, static_cast<uint32_t>(scan.position()), options_.config);
       if (epochs_are_known_) NoteEpochOf(batch);

@@ -88,6 +88,21 @@ TEST_F(RecoveryTest, TornTailsAreCutOffWhateverTheMarkerSays) {
   }
 }
 
+// The base offset is outside of the checksum; found by the simulation.
+TEST_F(RecoveryTest, ABatchWhoseBaseOffsetIsGoneIsATornTail) {
+  TenBatches();
+  const std::string durable = Log0();
+  Append(BatchOf(2));
+  std::string torn = Log0();
+  std::fill_n(torn.begin() + static_cast<ptrdiff_t>(durable.size()), 8, '\0');
+  log_.reset();
+  Overwrite(PathOf(0, kLogSuffix), torn);
+  recovery_point_ = Offset(20);
+  Open(false);
+  EXPECT_EQ(log_->log_end_offset(), Offset(20));
+  EXPECT_EQ(Log0(), durable);
+}
+
 TEST_F(RecoveryTest, ALastBatchThatLostBytesIsCutOffWithItsIndexEntries) {
   for (bool was_clean : {false, true}) {
     SCOPED_TRACE(was_clean);
