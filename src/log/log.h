@@ -50,9 +50,12 @@ struct LogOptions {
   LogConfig config;
   // The last stop of the node was clean (the marker was there): no scan, but the tail is checked all the same.
   bool was_clean = false;
-  // From the recovery-point checkpoint; 0 when it says nothing. Bounds the scan after an unclean stop, and tells damage
-  // that was durable once (kept, readers go past it) from a torn tail (cut).
-  Offset recovery_point{0};
+  // From the recovery-point checkpoint; 0 when it does not name the log. Bounds the scan after an unclean stop, and tells
+  // damage that was durable once (kept, readers go past it) from a torn tail (cut). nullopt: there is no checkpoint that
+  // could tell, so that all is scanned, and whatever whole batches follow may have been durable.
+  std::optional<Offset> recovery_point = Offset(0);
+  // It was compacted once, by its policy of then: offsets may be missing between its segments.
+  bool was_compacted = false;
   std::optional<Offset> log_start_offset;  // from the log-start checkpoint
   int64_t now_ms = 0;
   uint64_t jitter_seed = 1;

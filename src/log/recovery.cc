@@ -1,6 +1,7 @@
 #include "log/recovery.h"
 
 #include <algorithm>
+#include <ranges>
 #include <utility>
 
 #include "log/checkpoint_files.h"
@@ -114,6 +115,8 @@ class Recovery {
 
  private:
   const std::string& directory() const { return options_.directory; }
+  Offset recovery_point() const { return options_.recovery_point.value_or(Offset(0)); }
+  Offset durable_below() const { return options_.recovery_point.value_or(kNowhere); }
   std::string PathOf(std::string_view name) const { return directory() + "/" + std::string(name); }
   std::string PathOf(Offset offset, std::string_view suffix) const { return PathOf(OffsetFileName(offset, suffix)); }
   std::string WhereIs(const Piece& piece, uint64_t position, Offset offset) const;
@@ -146,7 +149,8 @@ class Recovery {
   std::optional<Offset> RestoreSnapshot(Offset at_most);
   std::optional<Offset> CheckpointIn(const Piece& piece);
   Status ReplayInto(Piece& piece, Offset from);
-  void Recall(const Piece& piece, Offset checkpoint);
+  void Recall(Offset snapshot);
+  uint64_t IndexedBefore(const Piece& piece, uint64_t position) const;
   Status WriteAborted(Piece& piece, Offset replayed_from);
   Status TidySnapshots();
 
@@ -156,7 +160,6 @@ class Recovery {
   const bool is_reload_;
   ReplicaFiles listed_;
   bool epochs_are_known_ = false;
-  size_t first_recovered_ = 0;
   // A producer snapshot inside the segment with the recovery point: a checkpoint, synced after that segment's indexes.
   std::optional<Offset> checkpoint_;
 
@@ -187,7 +190,7 @@ Status Recovery::Run() {
   epochs_changed_ |= epochs_.TruncateFromStart(log_start_offset_);
   KB_RETURN_IF_ERROR(LoadProducers());
   KB_RETURN_IF_ERROR(TidySnapshots());
-  recovery_point_ = options_.was_clean ? log_end_offset_ : std::min(options_.recovery_point, log_end_offset_);
+  recovery_point_ = options_.was_clean ? log_end_offset_ : std::min(recovery_point(), log_end_offset_);
   return {};
 }
 
@@ -256,21 +259,24 @@ Status Recovery::ListPieces() {
 Status Recovery::LoadSegments() {
   if (listed_.logs.empty()) return CreateFirstSegment(options_.log_start_offset.value_or(Offset(0)));
   KB_RETURN_IF_ERROR(ListPieces());
-  first_recovered_ = pieces_.size() - 1;
+  size_t first_recovered = pieces_.size() - 1;
   if (!options_.was_clean) {
     report_.scanned = true;
-    while (first_recovered_ > 0 && pieces_[first_recovered_].base_offset > options_.recovery_point) --first_recovered_;
-    checkpoint_ = CheckpointIn(pieces_[first_recovered_]);
+    while (first_recovered > 0 && pieces_[first_recovered].base_offset > recovery_point()) --first_recovered;
+    checkpoint_ = CheckpointIn(pieces_[first_recovered]);
   }
-  for (size_t i = 0; i < first_recovered_; ++i) KB_RETURN_IF_ERROR(LoadTrusted(pieces_[i]));
+  for (size_t i = 0; i < first_recovered; ++i) KB_RETURN_IF_ERROR(LoadTrusted(pieces_[i]));
   if (options_.was_clean) return LoadLastAfterCleanStop(pieces_.back());
-  for (size_t i = first_recovered_; i < pieces_.size(); ++i) {
-    Result<bool> is_cut = RecoverSegment(pieces_[i], i == first_recovered_);
+  for (size_t i = first_recovered; i < pieces_.size(); ++i) {
+    Result<bool> is_cut = RecoverSegment(pieces_[i], i == first_recovered);
     if (!is_cut.ok()) return is_cut.error();
     if (*is_cut) return DropFrom(i + 1);
-    // No reason to end the log: a compacted one has such gaps, and whether it ever was is not known here.
-    bool has_gap = !pieces_[i].is_last() && log_end_offset_ < pieces_[i].limit;
-    if (has_gap) Note("no records from " + ToString(log_end_offset_) + " up to " + ToString(pieces_[i].limit));
+    if (pieces_[i].is_last() || log_end_offset_ >= pieces_[i].limit) continue;
+    Note("no records from " + ToString(log_end_offset_) + " up to " + ToString(pieces_[i].limit));
+    // A compacted log has such gaps. In another one, where nothing was durable, it is the end of a segment that was lost
+    // while a later one was not: who reads or writes in order finds the log's end there.
+    const bool may_have_gaps = options_.config.cleanup_compact || options_.was_compacted;
+    if (!may_have_gaps && log_end_offset_ >= durable_below()) return DropFrom(i + 1);
   }
   return {};
 }
@@ -386,7 +392,7 @@ Result<bool> Recovery::RecoverSegment(Piece& piece, bool may_start_inside) {
   }
   if (!start) start = StartAtFirstByte();
   start->offset = std::max(start->offset, piece.base_offset);
-  Result<ScanResult> scan = ScanFrom(piece, **log, std::move(start), options_.recovery_point);
+  Result<ScanResult> scan = ScanFrom(piece, **log, std::move(start), durable_below());
   if (!scan.ok()) return scan.error();
   KB_RETURN_IF_ERROR(FinishScan(piece, **log, *scan));
   piece.derives_aborted = true;
@@ -553,7 +559,7 @@ Status Recovery::FinishScan(Piece& piece, io::File& log, const ScanResult& scan)
 
 // The newest checkpoint at or below the recovery point, inside of the segment.
 std::optional<Offset> Recovery::CheckpointIn(const Piece& piece) {
-  std::optional<Offset> restored = RestoreSnapshot(std::min(options_.recovery_point, piece.limit - 1));
+  std::optional<Offset> restored = RestoreSnapshot(std::min(recovery_point(), piece.limit - 1));
   if (!restored || *restored <= piece.base_offset) return std::nullopt;
   return restored;
 }
@@ -586,7 +592,7 @@ Status Recovery::LoadProducers() {
   Offset from = believes ? std::min(derived_from, pieces_.back().base_offset) : pieces_.front().base_offset;
   if (restored) from = *restored;
   if (!restored) producers_.Clear();
-  if (restored && restored == checkpoint_ && !producers_.empty()) Recall(pieces_[first_recovered_], *restored);
+  if (restored && !options_.was_clean && !producers_.empty()) Recall(*restored);
   for (size_t i = 0; i < pieces_.size(); ++i) {
     Piece& piece = pieces_[i];
     bool enters_last = i > 0 && piece.is_last() && from < piece.base_offset;
@@ -624,26 +630,45 @@ Status Recovery::ReplayInto(Piece& piece, Offset from) {
   }
 }
 
-// What cannot be read is left out: the state is as good as the snapshot then.
-void Recovery::Recall(const Piece& piece, Offset checkpoint) {
-  Lookup found = piece.segment->Find(checkpoint, Blocking::kAllowed, files_);
-  if (found.outcome == Lookup::kFailed) return;
-  uint64_t end = found.outcome == Lookup::kFound ? found.batch.position : piece.segment->size_bytes();
-  auto index = ReadIndex<OffsetIndexEntry>(files_, PathOf(piece.base_offset, kIndexSuffix));
-  Result<std::unique_ptr<io::File>> log = OpenLog(piece, io::OpenMode::kRead);
-  if (!index.ok() || !log.ok()) return;
-  uint64_t from = 0;
-  for (const OffsetIndexEntry& entry : *index) {
-    if (entry.position > 0 && static_cast<uint64_t>(entry.position) + kRecalledBytes <= end) {
-      from = std::max(from, static_cast<uint64_t>(entry.position));
-    }
+// The last batches before the snapshot: it knows one of each producer, and more may have been in flight, also in the segment
+// before. What cannot be read is left out: the state is as good as the snapshot then.
+void Recovery::Recall(Offset snapshot) {
+  struct Range {
+    const Piece* piece;
+    uint64_t from, end;
+  };
+  std::vector<Range> ranges;  // newest first
+  uint64_t wanted = kRecalledBytes;
+  for (auto piece = pieces_.rbegin(); piece != pieces_.rend() && wanted > 0; ++piece) {
+    if (piece->base_offset >= snapshot) continue;
+    Lookup found = piece->segment->Find(snapshot, Blocking::kAllowed, files_);
+    if (found.outcome == Lookup::kFailed) break;
+    const uint64_t end = found.outcome == Lookup::kFound ? found.batch.position : piece->segment->size_bytes();
+    ranges.push_back({&*piece, IndexedBefore(*piece, end > wanted ? end - wanted : 0), end});
+    wanted -= std::min(wanted, end);
   }
   ProducerState recent(options_.config.most_producers);
-  SegmentScan scan(**log, from, end, piece.base_offset, SegmentScan::kHeadersOnly);
-  while (scan.Next() == SegmentScan::kBatch) {
-    if (scan.header().has_producer()) recent.Update(scan.header(), scan.marker(), options_.now_ms);
+  for (const Range& range : std::views::reverse(ranges)) {
+    Result<std::unique_ptr<io::File>> log = OpenLog(*range.piece, io::OpenMode::kRead);
+    if (!log.ok()) continue;
+    SegmentScan scan(**log, range.from, range.end, range.piece->base_offset, SegmentScan::kHeadersOnly);
+    while (scan.Next() == SegmentScan::kBatch) {
+      if (scan.header().has_producer()) recent.Update(scan.header(), scan.marker(), options_.now_ms);
+    }
   }
   producers_.Recall(recent);
+}
+
+// Of the last batch at or before a position that the index names; 0 when it names none.
+uint64_t Recovery::IndexedBefore(const Piece& piece, uint64_t position) const {
+  auto index = ReadIndex<OffsetIndexEntry>(files_, PathOf(piece.base_offset, kIndexSuffix));
+  uint64_t before = 0;
+  if (!index.ok() || position == 0) return before;
+  for (const OffsetIndexEntry& entry : *index) {
+    bool is_before = entry.position > 0 && static_cast<uint64_t>(entry.position) <= position;
+    if (is_before) before = std::max(before, static_cast<uint64_t>(entry.position));
+  }
+  return before;
 }
 
 // The transaction index as the replay found it, behind what was there below the replayed part.
@@ -669,7 +694,7 @@ Status Recovery::TidySnapshots() {
   std::optional<Offset> newest;
   for (Offset offset : listed_.snapshots) {
     if (offset <= pieces_.back().base_offset || offset > log_end_offset_) continue;
-    if (offset <= options_.recovery_point) previous_snapshot_ = offset;
+    if (offset <= recovery_point()) previous_snapshot_ = offset;
     newest = offset;
   }
   if (previous_snapshot_ == newest || options_.was_clean) previous_snapshot_.reset();

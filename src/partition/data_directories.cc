@@ -72,9 +72,25 @@ Status DataDirectories::LoadOne(State& state, const Wanted& wanted, Random& rand
     places_[replica.partition] = static_cast<size_t>(&state - states_.data());
     ++state.replicas;
   }
+  KB_RETURN_IF_ERROR(CheckRecoveryPoints(state));
   // Whatever happens from here on is not a clean stop until MarkClean says so.
   if (state.was_clean) KB_RETURN_IF_ERROR(log::RemoveCleanShutdown(files_, path));
   return Status();
+}
+
+// A replica that the checkpoint does not name came later than it: nothing of it need be durable. Without a checkpoint, in a
+// directory where there are replicas, that cannot be told. So there is one from the first start on.
+Status DataDirectories::CheckRecoveryPoints(State& state) {
+  const std::string path = state.directory.path + "/" + std::string(log::kRecoveryPointFile);
+  state.has_recovery_points = !state.recovery_points.empty();
+  if (state.has_recovery_points) return Status();
+  Result<log::OffsetCheckpoint> read = log::ReadOffsetCheckpoint(files_, path);
+  Result<uint64_t> size = files_.SizeOf(path);
+  if (!size.ok() && size.error().kind != ErrorKind::kNotFound) return size.error();
+  state.has_recovery_points = read.ok() && size.ok() && *size > 0;
+  if (state.has_recovery_points || state.replicas > 0) return Status();
+  state.has_recovery_points = true;
+  return log::WriteOffsetCheckpoint(files_, path, {});
 }
 
 bool DataDirectories::was_clean() const {
@@ -109,7 +125,8 @@ void DataDirectories::Place(const Uuid& directory_id, OpenRequest& request) {
     return;
   }
   request.was_clean = state.was_clean;
-  request.recovery_point = Find(state.recovery_points, request.name).value_or(Offset(0));
+  request.recovery_point = Find(state.recovery_points, request.name);
+  if (!request.recovery_point && state.has_recovery_points) request.recovery_point = Offset(0);
   request.log_start_offset = Find(state.log_starts, request.name);
 }
 

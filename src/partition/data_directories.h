@@ -55,8 +55,10 @@ class DataDirectories {
     bool was_clean = false;
     size_t replicas = 0;
     log::OffsetCheckpoint recovery_points, log_starts, high_watermarks;  // as last read or written
+    bool has_recovery_points = false;  // the checkpoint was there, and whole
   };
   Status LoadOne(State& state, const Wanted& wanted, Random& random);
+  Status CheckRecoveryPoints(State& state);
   State& StateFor(const Uuid& directory_id);
 
   io::FileSystem& files_;

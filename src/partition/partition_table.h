@@ -31,7 +31,7 @@ struct OpenRequest {
   Leadership leadership;
   std::string data_directory;  // holds <topic>-<partition>
   bool was_clean = false;      // the node's last stop
-  Offset recovery_point{0};    // from the checkpoints
+  std::optional<Offset> recovery_point = Offset(0);  // from the checkpoints; nullopt: there are none that could tell
   std::optional<Offset> log_start_offset;
 };
 

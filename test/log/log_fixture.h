@@ -214,7 +214,7 @@ class LogTest : public testing::Test {
   LeaderEpoch leader_epoch_{0};
   int64_t now_ms_ = kT0;
   int64_t time_ms_ = kT0;  // of the last record
-  Offset recovery_point_{0};
+  std::optional<Offset> recovery_point_ = Offset(0);
   std::optional<Offset> log_start_;
   RecoveryReport report_;
   std::unique_ptr<Log> log_;

@@ -192,6 +192,61 @@ TEST_F(RecoveryTest, SegmentsBehindACutAreDeleted) {
   EXPECT_EQ(Append(BatchOf(1)).base_offset, Offset(2));
 }
 
+// Three segments of a log, of which the first lost its last batch, at a border of batches.
+class MissingEndTest : public RecoveryTest {
+ protected:
+  void SetUp() override {
+    config_.segment_bytes = 700;
+    Open();
+    AppendMany(20, 2, 50);
+    bases_ = SegmentBases();
+    ASSERT_GE(bases_.size(), 3u);
+    Kill();
+    const std::string whole = files_.Get(PathOf(0, kLogSuffix));
+    const size_t batches = static_cast<size_t>(bases_[1] / 2);
+    Overwrite(PathOf(0, kLogSuffix), whole.substr(0, whole.size() / batches * (batches - 1)));
+  }
+  Offset lost() const { return Offset(bases_[1] - 2); }
+  std::vector<int64_t> bases_;
+};
+
+TEST_F(MissingEndTest, WhereNothingWasDurableTheLogEndsThere) {
+  Open(false);
+  EXPECT_EQ(log_->log_end_offset(), lost());
+  EXPECT_THAT(SegmentBases(), ElementsAre(0));
+  EXPECT_EQ(Append(BatchOf(1)).base_offset, lost());
+}
+
+TEST_F(MissingEndTest, WhatWasDurableBehindItStays) {
+  recovery_point_ = lost() + 1;
+  Open(false);
+  EXPECT_EQ(log_->log_end_offset(), Offset(40));
+}
+
+TEST_F(MissingEndTest, WhereNobodyKnowsWhatWasDurableWhatFollowsStays) {
+  recovery_point_.reset();
+  Open(false);
+  EXPECT_EQ(log_->log_end_offset(), Offset(40));
+  EXPECT_EQ(SegmentBases(), bases_);
+}
+
+TEST_F(MissingEndTest, ACompactedLogHasSuchGaps) {
+  config_.cleanup_compact = true;
+  Open(false);
+  EXPECT_EQ(log_->log_end_offset(), Offset(40));
+}
+
+TEST_F(RecoveryTest, WhereNobodyKnowsWhatWasDurableOnlyTheTailIsCut) {
+  TenBatches();
+  recovery_point_.reset();
+  Kill();
+  FlipByte(PathOf(0, kLogSuffix), PositionOf(12) + 70);
+  FlipByte(PathOf(0, kLogSuffix), PositionOf(18) + 70);
+  Open(false);
+  EXPECT_EQ(log_->log_end_offset(), Offset(18));
+  EXPECT_EQ(report_.damaged_batches, 1u);
+}
+
 TEST_F(RecoveryTest, AnEmptyLogAfterACutStartsAtItsBase) {
   TenBatches();
   recovery_point_ = Offset(0);
@@ -421,6 +476,21 @@ TEST_F(RecoveryTest, WhatWasInFlightAtACheckpointIsRememberedWhole) {
     EXPECT_TRUE(Append(BatchOf(1).From(8, 3, i)).is_duplicate) << i;
   }
   AppendResult next = Append(BatchOf(1).From(9, 0, 7));
+  EXPECT_TRUE(next.ok() && !next.is_duplicate);
+}
+
+TEST_F(RecoveryTest, WhatWasInFlightBeforeASegmentBeganIsRememberedWhole) {
+  config_.segment_bytes = 5000;
+  Open();
+  int32_t sequence = 0;
+  while (SegmentBases().size() < 3) Append(BatchOf(1).From(9, 0, sequence++).ValueBytes(500));
+  ASSERT_TRUE(Flush().ok());
+  Remember();
+  ReopenAfterKill();
+  for (int32_t i = sequence - 5; i < sequence; ++i) {
+    EXPECT_TRUE(Append(BatchOf(1).From(9, 0, i)).is_duplicate) << i;
+  }
+  AppendResult next = Append(BatchOf(1).From(9, 0, sequence));
   EXPECT_TRUE(next.ok() && !next.is_duplicate);
 }
 

@@ -70,6 +70,8 @@ class Scenario {
     return false;
   }
 
+  void EndLife(const std::string& how) { said_ += broker_->log().text() + "---- " + how + "\n"; }
+
   PowerLoss AnyLoss() {
     constexpr PowerLoss kAll[] = {PowerLoss::kSomething, PowerLoss::kSomething, PowerLoss::kEverything};
     return kAll[world_.Below(3)];
@@ -77,6 +79,7 @@ class Scenario {
 
   // The disk is off: the machine goes, and comes back with what the disk kept.
   void LosePower() {
+    EndLife("the power failed");
     broker_->PowerOff();
     disk_.PowerOn();
     world_.ledger.PowerFailed();
@@ -102,6 +105,7 @@ class Scenario {
       case -1:
         return LosePower();
       case 0:  // kill -9: what was written is there
+        EndLife("killed");
         broker_->PowerOff();
         disk_.Cut(PowerLoss::kNothing);
         return;
@@ -109,10 +113,12 @@ class Scenario {
         if (world_.Below(2) == 0) disk_.CutAt(1 + world_.random.Below(60), AnyLoss());
         return CleanStop();
       case 2:
+        EndLife("the power failed, and all that was not synced is gone");
         broker_->PowerOff();
         disk_.Cut(PowerLoss::kEverything);
         break;
       case 3:
+        EndLife("the power failed");
         broker_->PowerOff();
         disk_.Cut(PowerLoss::kSomething);
         break;
@@ -128,6 +134,7 @@ class Scenario {
   void CleanStop() {
     Status stopped = broker_->Stop();
     if (disk_.is_off()) return LosePower();
+    EndLife("stopped");
     if (!stopped.ok()) Complain("the stop was not clean: " + stopped.error().message);
     // The process ends; the machine goes on, and so does the disk: what was not cut must not be cut at the next start.
     disk_.Cut(PowerLoss::kNothing);
@@ -264,7 +271,8 @@ class Scenario {
   RunReport Report() {
     RunReport report;
     report.complaints = world_.ledger.complaints();
-    report.log = broker_->log().text();
+    EndLife("the end");
+    report.log = said_;
     broker_.reset();
     actors_.clear();
     report.trace = scheduler_.trace();
@@ -287,6 +295,7 @@ class Scenario {
   World world_;
   test::SimBrokerOptions options_;
   std::unique_ptr<SimBroker> broker_;
+  std::string said_;  // by those before, and how each ended
   std::vector<std::unique_ptr<Actor>> actors_;
   TopicMaker* maker_ = nullptr;
 };

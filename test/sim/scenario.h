@@ -18,7 +18,7 @@ struct RunReport {
   size_t acknowledged = 0;              // records
   size_t shown = 0;
   size_t power_cuts = 0;
-  std::string log;                      // what the broker said since its last start
+  std::string log;                      // what the broker said, life by life
 };
 
 // overrides: configuration on top of the scenario's own.
