@@ -1,9 +1,9 @@
 #include "config/listeners.h"
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 
+#include "base/number.h"
 #include "config/value.h"
 
 namespace kb::config {
@@ -199,11 +199,10 @@ Result<QuorumVoter> ReadVoter(const std::string& text) {
   QuorumVoter voter;
   size_t at = text.find('@');
   if (at == std::string::npos) return NotAllowed(kVoters, text, kShape);
-  auto [end, problem] = std::from_chars(text.data(), text.data() + at, voter.id);
+  auto id = ParseNumber<decltype(voter.id)>(std::string_view(text).substr(0, at));
   std::optional<HostPort> address = ParseHostPort(std::string_view(text).substr(at + 1));
-  if (problem != std::errc() || end != text.data() + at || !address.has_value() || address->host == "0.0.0.0") {
-    return NotAllowed(kVoters, text, kShape);
-  }
+  if (!id || !address || address->host == "0.0.0.0") return NotAllowed(kVoters, text, kShape);
+  voter.id = *id;
   voter.address = *address;
   return voter;
 }
@@ -266,10 +265,9 @@ std::optional<HostPort> ParseHostPort(std::string_view text) {
     host = host.substr(1, host.size() - 2);
   }
   if (host.find_first_not_of(kHostCharacters) != std::string_view::npos) return std::nullopt;
-  HostPort address{std::string(host), 0};
-  auto [end, problem] = std::from_chars(port_text.data(), port_text.data() + port_text.size(), address.port);
-  if (port_text.empty() || problem != std::errc() || end != port_text.data() + port_text.size()) return std::nullopt;
-  return address;
+  auto port = ParseNumber<decltype(HostPort::port)>(port_text);
+  if (!port) return std::nullopt;
+  return HostPort{std::string(host), *port};
 }
 
 Result<Listeners> ReadListeners(const Settings& settings, int32_t node_id) {

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <optional>
 
+#include "base/number.h"
+
 namespace kb::config {
 namespace {
 
@@ -40,22 +42,16 @@ bool InRange(const Rule& rule, double value) {
 
 std::optional<int64_t> ParseInteger(std::string_view text, Type type) {
   if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);  // as Java reads it
-  int64_t value = 0;
-  auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+  std::optional<int64_t> value = ParseNumber<int64_t>(text);
   IntegerRange range = RangeOf(type);
-  if (problem != std::errc() || end != text.data() + text.size() || value < range.least || value > range.most) {
-    return std::nullopt;
-  }
-  return value;
+  return value && *value >= range.least && *value <= range.most ? value : std::nullopt;
 }
 
 std::optional<double> ParseDouble(std::string_view text) {
   if (text.size() > 1 && std::string_view("dDfF").find(text.back()) != std::string_view::npos) text.remove_suffix(1);
   if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
-  double value = 0;
-  auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (problem != std::errc() || end != text.data() + text.size() || !std::isfinite(value)) return std::nullopt;
-  return value;
+  std::optional<double> value = ParseNumber<double>(text);
+  return value && std::isfinite(*value) ? value : std::nullopt;
 }
 
 // As Double.toString writes it: 0.5, 10.0, 1.7976931348623157E308.

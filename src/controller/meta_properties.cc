@@ -1,7 +1,8 @@
 #include "controller/meta_properties.h"
 
-#include <charconv>
 #include <map>
+
+#include "base/number.h"
 
 namespace kb::controller {
 namespace {
@@ -41,13 +42,6 @@ Properties ParseProperties(std::string_view text) {
   return properties;
 }
 
-std::optional<int32_t> ParseInt(std::string_view text) {
-  int32_t value = 0;
-  auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (failure != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
 // Reads single values, and words what is wrong with one.
 class Values {
  public:
@@ -65,7 +59,7 @@ class Values {
   Result<int32_t> GetInt(std::string_view key) const {
     Result<std::string> text = Get(key);
     if (!text.ok()) return text.error();
-    std::optional<int32_t> value = ParseInt(*text);
+    std::optional<int32_t> value = ParseNumber<int32_t>(*text);
     if (!value) return Wrong(std::string(key) + "=" + *text + " is not a number");
     return *value;
   }

@@ -1,10 +1,10 @@
 #include "inspect/dump_log.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "base/crc32c.h"
+#include "base/number.h"
 #include "inspect/batch_file.h"
 #include "inspect/java_text.h"
 #include "log/file_names.h"
@@ -38,11 +38,6 @@ constexpr size_t kMostIndexBytes = size_t{1} << 31;
 
 Error Usage(std::string message) { return Error{ErrorKind::kInvalid, std::move(message)}; }
 
-template <typename T>
-bool ParseNumber(std::string_view text, T* value) {
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *value);
-  return error == std::errc() && end == text.data() + text.size() && !text.empty();
-}
 
 void AddFiles(std::string_view list, std::vector<std::string>& files) {
   while (!list.empty()) {
@@ -180,10 +175,9 @@ class Dump {
   }
   // The offset in the name of a segment's file.
   std::optional<int64_t> BaseOffset(const std::string& path) {
-    int64_t offset = 0;
-    if (ParseNumber(StemOf(path), &offset)) return offset;
-    Complain(path, "the name does not begin with an offset");
-    return std::nullopt;
+    std::optional<int64_t> offset = ParseNumber<int64_t>(StemOf(path));
+    if (!offset) Complain(path, "the name does not begin with an offset");
+    return offset;
   }
 
   // ---- batches
@@ -203,12 +197,11 @@ class Dump {
     }
     std::string stem = StemOf(path);
     size_t dash = stem.find('-');
-    int64_t offset = 0;
-    int32_t epoch = 0;
-    bool is_snapshot = dash != std::string::npos && ParseNumber(std::string_view(stem).substr(0, dash), &offset) &&
-                       ParseNumber(std::string_view(stem).substr(dash + 1), &epoch);
-    if (!is_snapshot) return Complain(path, "the name is not that of a KRaft snapshot");
-    out_ << "Snapshot end offset: " << offset << ", epoch: " << epoch << "\n";
+    std::optional<int64_t> offset = ParseNumber<int64_t>(std::string_view(stem).substr(0, dash));
+    std::optional<int32_t> epoch;
+    if (dash != std::string::npos) epoch = ParseNumber<int32_t>(std::string_view(stem).substr(dash + 1));
+    if (!offset || !epoch) return Complain(path, "the name is not that of a KRaft snapshot");
+    out_ << "Snapshot end offset: " << *offset << ", epoch: " << *epoch << "\n";
     Batches(path);
   }
 
@@ -537,12 +530,12 @@ Result<DumpOptions> ParseDumpArguments(std::span<const std::string_view> argumen
       AddFiles(*value, options.files);
       continue;
     }
-    int32_t number = 0;
-    if (!ParseNumber(*value, &number) || number < 0) {
+    std::optional<int32_t> number = ParseNumber<int32_t>(*value);
+    if (!number || *number < 0) {
       return Usage(std::string(name) + " is a number from 0 to 2147483647, not '" + std::string(*value) + "'");
     }
     // The other one bounds what Apache Kafka reads at once, which is not visible.
-    if (name == "--max-bytes") options.max_bytes = static_cast<uint64_t>(number);
+    if (name == "--max-bytes") options.max_bytes = static_cast<uint64_t>(*number);
   }
   if (options.files.empty() && !options.help) return Usage("--files is missing");
   return options;

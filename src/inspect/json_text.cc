@@ -1,25 +1,10 @@
 #include "inspect/json_text.h"
 
+#include "base/base64.h"
 #include "inspect/java_text.h"
 
 namespace kb::inspect {
 namespace {
-
-std::string Base64(ByteView bytes) {
-  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    uint32_t group = uint32_t{bytes[i]} << 16;
-    if (i + 1 < bytes.size()) group |= uint32_t{bytes[i + 1]} << 8;
-    if (i + 2 < bytes.size()) group |= bytes[i + 2];
-    text += kDigits[group >> 18];
-    text += kDigits[group >> 12 & 63];
-    text += i + 1 < bytes.size() ? kDigits[group >> 6 & 63] : '=';
-    text += i + 2 < bytes.size() ? kDigits[group & 63] : '=';
-  }
-  return text;
-}
 
 void AppendEscaped(std::string& to, char c) {
   constexpr std::string_view kHex = "0123456789ABCDEF";
@@ -87,7 +72,7 @@ void JsonText::Value(std::string_view value) {
 
 void JsonText::Value(ByteView value) {
   if (hook_ && hook_(name_, value, *this)) return;
-  Raw('"' + Base64(value) + '"');
+  Raw('"' + ToBase64(value) + '"');
 }
 
 void JsonText::Value(const protocol::Records& value) {

@@ -1,7 +1,6 @@
 #include "log/checkpoint_files.h"
 
-#include <charconv>
-
+#include "base/number.h"
 #include "log/file_names.h"
 
 namespace kb::log {
@@ -31,9 +30,10 @@ std::string_view TakeWord(std::string_view& line) {
 }
 
 template <typename T>
-bool ParseNumber(std::string_view text, T* value) {
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), *value);
-  return error == std::errc() && end == text.data() + text.size() && !text.empty();
+bool Parse(std::string_view text, T* value) {
+  std::optional<T> number = ParseNumber<T>(text);
+  if (number) *value = *number;
+  return number.has_value();
 }
 
 // Calls entry(line) for each entry; it answers whether the line is one.
@@ -48,7 +48,7 @@ Status ReadCheckpoint(io::FileSystem& files, const std::string& path, TakeEntry 
   if (text.empty()) return {};
   if (TakeLine(text) != kVersion) return Malformed(path, "the first line is not the version 0");
   int64_t count = 0;
-  if (!ParseNumber(TakeLine(text), &count) || count < 0) return Malformed(path, "the second line is not a count");
+  if (!Parse(TakeLine(text), &count) || count < 0) return Malformed(path, "the second line is not a count");
   int64_t lines = 0;
   while (!text.empty()) {
     std::string_view line = TakeLine(text);
@@ -77,7 +77,7 @@ std::optional<int64_t> BrokerEpochIn(std::string_view text) {
   if (at == std::string_view::npos) return std::nullopt;
   size_t end = text.find_first_not_of("-0123456789", at);
   int64_t epoch = 0;
-  if (!ParseNumber(text.substr(at, end == std::string_view::npos ? end : end - at), &epoch)) return std::nullopt;
+  if (!Parse(text.substr(at, end == std::string_view::npos ? end : end - at), &epoch)) return std::nullopt;
   return epoch;
 }
 
@@ -89,7 +89,7 @@ Result<OffsetCheckpoint> ReadOffsetCheckpoint(io::FileSystem& files, const std::
     std::string_view topic = TakeWord(line);
     int32_t partition = -1;
     int64_t offset = -1;
-    if (topic.empty() || !ParseNumber(TakeWord(line), &partition) || !ParseNumber(TakeWord(line), &offset)) return false;
+    if (topic.empty() || !Parse(TakeWord(line), &partition) || !Parse(TakeWord(line), &offset)) return false;
     if (partition < 0 || offset < 0 || !TakeWord(line).empty()) return false;
     offsets[TopicPartition{std::string(topic), partition}] = Offset(offset);
     return true;
@@ -111,7 +111,7 @@ Result<std::vector<EpochStart>> ReadEpochCheckpoint(io::FileSystem& files, const
   Status status = ReadCheckpoint(files, path, [&](std::string_view line) {
     int32_t epoch = -1;
     int64_t offset = -1;
-    if (!ParseNumber(TakeWord(line), &epoch) || !ParseNumber(TakeWord(line), &offset) || !TakeWord(line).empty()) {
+    if (!Parse(TakeWord(line), &epoch) || !Parse(TakeWord(line), &offset) || !TakeWord(line).empty()) {
       return false;
     }
     EpochStart entry{LeaderEpoch(epoch), Offset(offset)};

@@ -3,26 +3,12 @@
 #include <algorithm>
 #include <array>
 
+#include "base/base64.h"
+
 namespace kb::message_json {
 namespace {
 
-constexpr std::string_view kBase64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr std::string_view kHex = "0123456789abcdef";
-
-std::string ToBase64(ByteView bytes) {
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    uint32_t group = uint32_t{bytes[i]} << 16;
-    if (i + 1 < bytes.size()) group |= uint32_t{bytes[i + 1]} << 8;
-    if (i + 2 < bytes.size()) group |= bytes[i + 2];
-    text += kBase64[group >> 18];
-    text += kBase64[group >> 12 & 63];
-    text += i + 1 < bytes.size() ? kBase64[group >> 6 & 63] : '=';
-    text += i + 2 < bytes.size() ? kBase64[group & 63] : '=';
-  }
-  return text;
-}
 
 std::optional<ByteView> FromBase64(std::string_view text, Arena& arena) {
   if (text.size() % 4 != 0) return std::nullopt;
@@ -33,7 +19,7 @@ std::optional<ByteView> FromBase64(std::string_view text, Arena& arena) {
   int have = 0;
   size_t at = 0;
   for (char c : text) {
-    size_t digit = kBase64.find(c);
+    size_t digit = kBase64Digits.find(c);
     if (digit == std::string_view::npos) return std::nullopt;
     bits = bits << 6 | static_cast<uint32_t>(digit);
     have += 6;

@@ -502,6 +502,17 @@ class Walk:
             tests.append("m.unknown_tags.empty()")
         return ["bool IsDefault(const %s& m) {" % self.qualified(struct), "  return %s;" % " && ".join(tests), "}"]
 
+    def each_struct(self, write, defaults="[[maybe_unused]] "):
+        """What write makes of each struct, behind its IsDefault where that is needed."""
+        wanted = self.structs_with_default()
+        lines = []
+        for struct in [*self.message.structs.values(), self.message]:
+            if struct.name in wanted and struct is not self.message:
+                default = self.default_function(struct)
+                lines += [defaults + default[0]] + default[1:]
+            lines += write(struct)
+        return lines
+
     # -- Put
 
     def put_value(self, field, name):
@@ -627,13 +638,8 @@ class Walk:
                 "namespace {"]
 
     def functions(self):
-        wanted = self.structs_with_default()
-        lines = ["", "// ---- %s" % self.message.name, ""]
-        for struct in [*self.message.structs.values(), self.message]:
-            if struct.name in wanted and struct is not self.message:
-                lines += self.default_function(struct)
-            lines += self.get(struct) + self.put(struct)
-        return lines + self.doors()
+        lines = self.each_struct(lambda struct: self.get(struct) + self.put(struct), defaults="")
+        return ["", "// ---- %s" % self.message.name, ""] + lines + self.doors()
 
 
 def indented(lines):
@@ -780,13 +786,7 @@ class JsonWalk(Walk):
         return lines + ["o.End();", "}"]
 
     def functions(self):
-        lines = ["", "// ---- %s" % self.message.name, ""]
-        wanted = self.structs_with_default()
-        for struct in [*self.message.structs.values(), self.message]:
-            if struct.name in wanted and struct is not self.message:
-                default = self.default_function(struct)
-                lines += ["[[maybe_unused]] " + default[0]] + default[1:]
-            lines += self.to_json(struct) + self.from_json(struct)
+        lines = ["", "// ---- %s" % self.message.name, ""] + self.each_struct(lambda struct: self.to_json(struct) + self.from_json(struct))
         name = self.message.name
         return lines + ["}  // namespace", "Json To%s(const void* message, int16_t version) {" % name,
                         "return To(*static_cast<const %s*>(message), version);" % name, "}",
@@ -854,13 +854,7 @@ class ShowWalk(Walk):
         return lines + ["o.EndObject();", "}"]
 
     def functions(self):
-        lines = ["", "// ---- %s" % self.message.name, ""]
-        wanted = self.structs_with_default()
-        for struct in [*self.message.structs.values(), self.message]:
-            if struct.name in wanted and struct is not self.message:
-                default = self.default_function(struct)
-                lines += ["[[maybe_unused]] " + default[0]] + default[1:]
-            lines += self.show(struct)
+        lines = ["", "// ---- %s" % self.message.name, ""] + self.each_struct(self.show)
         name = self.message.name
         return lines + ["void Show%s(const void* message, int16_t version, JsonText& out) {" % name,
                         "Show(*static_cast<const %s*>(message), version, out);" % name, "}"]

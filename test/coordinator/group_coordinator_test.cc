@@ -13,6 +13,7 @@
 
 #include "group/records.h"
 #include "record/builder.h"
+#include "support/pending.h"
 #include "support/sim_file_system.h"
 #include "support/sim_scheduler.h"
 
@@ -62,17 +63,10 @@ class GroupCoordinatorTest : public ::testing::Test {
   }
 
   template <typename T>
-  using Pending = std::shared_ptr<std::optional<T>>;
+  using Pending = test::Pending<T>;
   template <typename F, typename T = typename std::invoke_result_t<F&>::Value>
   Pending<T> Begin(F task) {
-    auto result = std::make_shared<std::optional<T>>();
-    reactor::Reactor::Scope scope(**reactor_);
-    (*reactor_)->Spawn([task = std::move(task), result]() mutable -> reactor::Task<void> {
-      auto run = task();
-      T value = co_await run;
-      result->emplace(std::move(value));
-    });
-    return result;
+    return test::Begin(**reactor_, std::move(task));
   }
   template <typename T>
   T Await(const Pending<T>& pending) {

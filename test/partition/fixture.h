@@ -21,6 +21,7 @@
 #include "record/builder.h"
 #include "record/compression.h"
 #include "support/held_disk_pool.h"
+#include "support/pending.h"
 #include "support/sim_file_system.h"
 #include "support/sim_scheduler.h"
 
@@ -85,17 +86,11 @@ class PartitionFixture : public ::testing::Test {
   }
 
   template <typename T>
-  using Pending = std::shared_ptr<std::optional<T>>;
+  using Pending = test::Pending<T>;
   // Starts a coroutine; what it gives is there when it has ended.
   template <typename F, typename T = typename std::invoke_result_t<F&>::Value>
   Pending<T> Begin(F task) {
-    auto result = std::make_shared<std::optional<T>>();
-    reactor::Reactor::Scope scope(**reactor_);
-    (*reactor_)->Spawn([task = std::move(task), result]() mutable -> reactor::Task<void> {
-      auto run = task();
-      T value = co_await run;
-      result->emplace(std::move(value));
-    });
+    Pending<T> result = test::Begin(**reactor_, std::move(task));
     Turn();
     return result;
   }
