@@ -17,8 +17,11 @@ constexpr uint64_t kLongestGapBytes = 16 << 20;
 // Leader epochs that the checkpoint does not tell are learned from the batches, if that does not take long.
 constexpr uint64_t kMostEpochScanBytes = 1 << 30;
 
-// So much before a checkpoint is looked through for batches that were in flight.
+// So much before a producer snapshot is looked through for batches that were in flight.
 constexpr uint64_t kRecalledBytes = 2 << 20;
+// After a clean stop, only where something was written so short a time ago: several times as long as a client repeats a
+// batch (delivery.timeout.ms is 2 minutes). Otherwise a start with many partitions would read for nothing.
+constexpr int64_t kRepeatedWithinMs = 10 * 60 * 1000;
 
 constexpr Offset kNowhere{INT64_MAX};
 
@@ -149,6 +152,7 @@ class Recovery {
   std::optional<Offset> RestoreSnapshot(Offset at_most);
   std::optional<Offset> CheckpointIn(const Piece& piece);
   Status ReplayInto(Piece& piece, Offset from);
+  bool MayBeRepeated() const;
   void Recall(Offset snapshot);
   uint64_t IndexedBefore(const Piece& piece, uint64_t position) const;
   Status WriteAborted(Piece& piece, Offset replayed_from);
@@ -592,7 +596,7 @@ Status Recovery::LoadProducers() {
   Offset from = believes ? std::min(derived_from, pieces_.back().base_offset) : pieces_.front().base_offset;
   if (restored) from = *restored;
   if (!restored) producers_.Clear();
-  if (restored && !options_.was_clean && !producers_.empty()) Recall(*restored);
+  if (restored && !producers_.empty() && MayBeRepeated()) Recall(*restored);
   for (size_t i = 0; i < pieces_.size(); ++i) {
     Piece& piece = pieces_[i];
     bool enters_last = i > 0 && piece.is_last() && from < piece.base_offset;
@@ -628,6 +632,13 @@ Status Recovery::ReplayInto(Piece& piece, Offset from) {
     std::optional<AbortedTransaction> aborted = producers_.Update(scan.header(), scan.marker(), options_.now_ms);
     if (aborted) piece.aborted.push_back({*aborted});
   }
+}
+
+// Whether clients may have batches in flight that are here: they lost the answer, and send them again.
+bool Recovery::MayBeRepeated() const {
+  if (!options_.was_clean || is_reload_) return true;
+  Result<int64_t> modified_ms = files_.ModifiedMs(PathOf(pieces_.back().base_offset, kLogSuffix));
+  return modified_ms.ok() && options_.now_ms - *modified_ms < kRepeatedWithinMs;
 }
 
 // The last batches before the snapshot: it knows one of each producer, and more may have been in flight, also in the segment

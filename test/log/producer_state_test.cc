@@ -106,9 +106,21 @@ TEST_F(ProducerTest, AFailedWriteLeavesNoTraceEither) {
   EXPECT_TRUE(Send(1).is_duplicate);
 }
 
-TEST_F(ProducerTest, AfterARestartTheLastBatchIsStillRecognised) {
-  for (int32_t i = 0; i < 4; ++i) ASSERT_TRUE(Send(i).ok());
+TEST_F(ProducerTest, AfterARestartTheLastBatchesAreStillRecognised) {
+  for (int32_t i = 0; i < 8; ++i) ASSERT_TRUE(Send(i).ok());
   ReopenCleanly();
+  for (int32_t i = 3; i < 8; ++i) EXPECT_TRUE(Send(i).is_duplicate) << i;
+  EXPECT_EQ(ErrorOf(Send(2)), AppendError::kOutOfOrderSequence);
+  EXPECT_TRUE(Send(8).ok());
+}
+
+TEST_F(ProducerTest, AfterAStopOfSomeTimeTheLastBatchIsStillRecognised) {
+  for (int32_t i = 0; i < 4; ++i) ASSERT_TRUE(Send(i).ok());
+  CloseCleanly();
+  now_ms_ += 3600 * 1000;
+  uint64_t read_before = files_.read_bytes();
+  Open(true);
+  EXPECT_LT(files_.read_bytes() - read_before, 1000u) << "nobody repeats what is so old";
   EXPECT_TRUE(Send(3).is_duplicate);
   EXPECT_EQ(ErrorOf(Send(2)), AppendError::kOutOfOrderSequence);  // a snapshot keeps one batch
   EXPECT_TRUE(Send(4).ok());

@@ -91,6 +91,7 @@ class Scenario {
     int64_t end_ns = scheduler_.now_ns() + most_ns;
     while (!done() && !disk_.is_off() && scheduler_.now_ns() < end_ns && ok()) {
       if (!scheduler_.Step()) return;
+      disk_.set_now_ms(scheduler_.clock().WallMs());
       if (broker_->fatal() && !disk_.is_off()) return Complain("the broker gives up: " + broker_->fatal()->message);
       for (auto& actor : actors_) actor->Poll();
       if (!actors_.empty() && world_.Below(3000) == 0) actors_[world_.random.Below(actors_.size())]->Hang();
