@@ -176,7 +176,7 @@ partition::OpenRequest ControllerLoop::OpenRequestFor(const metadata::MetadataIm
   request.name = {topic.name(), index};
   request.config = environment_.cluster.configs->PartitionConfigOf(image, topic.name());
   request.leadership = LeadershipOf(partition);
-  environment_.directories.Place(partition.DirectoryOf(controller_->node_id()), request);
+  environment_.directories.PlaceReplica(partition.DirectoryOf(controller_->node_id()), request);
   return request;
 }
 

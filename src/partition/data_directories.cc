@@ -59,7 +59,7 @@ Status DataDirectories::LoadOne(State& state, const Wanted& wanted, Random& rand
     if (topic_id.ok()) id = *topic_id;
     if (places_.contains(replica.partition)) {
       return Error{ErrorKind::kCorrupt, "replica " + replica.partition.ToString() + " is in two data directories: " +
-                                            states_[places_[replica.partition]].directory.path + " and " + path};
+                                            states_[places_[replica.partition].directory].directory.path + " and " + path};
     }
     if (!wanted(replica.partition, id)) {
       Result<std::string> renamed = log::RenameReplicaDirectory(files_, path, replica.partition,
@@ -69,7 +69,7 @@ Status DataDirectories::LoadOne(State& state, const Wanted& wanted, Random& rand
                    ": its directory is now " + *renamed);
       continue;
     }
-    places_[replica.partition] = static_cast<size_t>(&state - states_.data());
+    places_[replica.partition].directory = static_cast<size_t>(&state - states_.data());
     ++state.replicas;
   }
   KB_RETURN_IF_ERROR(CheckRecoveryPoints(state));
@@ -114,13 +114,15 @@ std::optional<Offset> Find(const log::OffsetCheckpoint& checkpoint, const TopicP
 
 }  // namespace
 
-void DataDirectories::Place(const Uuid& directory_id, OpenRequest& request) {
+void DataDirectories::PlaceReplica(const Uuid& directory_id, OpenRequest& request) {
   auto found = places_.find(request.name);
-  bool known = found != places_.end();
-  State& state = known ? states_[found->second] : StateFor(directory_id);
+  const bool known = found != places_.end();
+  State& state = known ? states_[found->second.directory] : StateFor(directory_id);
   request.data_directory = state.directory.path;
+  Place& place = places_[request.name];
+  place.topic_id = request.id.topic_id;
   if (!known) {
-    places_[request.name] = static_cast<size_t>(&state - states_.data());
+    place.directory = static_cast<size_t>(&state - states_.data());
     ++state.replicas;
     return;
   }
@@ -133,35 +135,57 @@ void DataDirectories::Place(const Uuid& directory_id, OpenRequest& request) {
 void DataDirectories::Forget(const TopicPartition& name) {
   auto found = places_.find(name);
   if (found == places_.end()) return;
-  State& state = states_[found->second];
+  State& state = states_[found->second.directory];
   --state.replicas;
-  // A later replica of this name is another one.
-  state.recovery_points.erase(name);
-  state.log_starts.erase(name);
+  forgotten_[name] = ++forgettings_;
   places_.erase(found);
 }
 
-Status DataDirectories::WriteCheckpoints(const std::vector<CheckpointEntry>& entries) {
+CheckpointJob DataDirectories::PrepareCheckpoints(const std::vector<CheckpointEntry>& entries) {
+  CheckpointJob job(files_);
+  job.forgettings_ = forgettings_;
   for (State& state : states_) {
     const std::string& path = state.directory.path;
-    log::OffsetCheckpoint recovery_points, log_starts, high_watermarks;
+    auto recovery_points = state.recovery_points, log_starts = state.log_starts, high_watermarks = state.high_watermarks;
+    for (auto* offsets : {&recovery_points, &log_starts, &high_watermarks}) {
+      std::erase_if(*offsets, [this](const auto& one) { return !places_.contains(one.first) || forgotten_.contains(one.first); });
+    }
     for (const CheckpointEntry& entry : entries) {
-      if (entry.data_directory != path) continue;
+      auto place = places_.find(entry.name);
+      // It may have been deleted since its reactor was asked.
+      const bool is_here = place != places_.end() && place->second.topic_id == entry.topic_id;
+      if (!is_here || entry.data_directory != path) continue;
       recovery_points[entry.name] = entry.recovery_point;
       high_watermarks[entry.name] = entry.high_watermark;
       if (entry.log_start_offset > Offset(0)) log_starts[entry.name] = entry.log_start_offset;
     }
-    auto write = [&](std::string_view name, log::OffsetCheckpoint& last, log::OffsetCheckpoint& now) -> Status {
-      if (last == now) return Status();
-      KB_RETURN_IF_ERROR(log::WriteOffsetCheckpoint(files_, path + "/" + std::string(name), now));
-      last = std::move(now);
-      return Status();
+    auto add = [&](std::string_view name, log::OffsetCheckpoint& content, log::OffsetCheckpoint& now) {
+      if (content != now) job.to_write_.push_back({path + "/" + std::string(name), std::move(now), &content});
     };
-    KB_RETURN_IF_ERROR(write(log::kRecoveryPointFile, state.recovery_points, recovery_points));
-    KB_RETURN_IF_ERROR(write(log::kLogStartFile, state.log_starts, log_starts));
-    KB_RETURN_IF_ERROR(write(log::kHighWatermarkFile, state.high_watermarks, high_watermarks));
+    add(log::kRecoveryPointFile, state.recovery_points, recovery_points);
+    add(log::kLogStartFile, state.log_starts, log_starts);
+    add(log::kHighWatermarkFile, state.high_watermarks, high_watermarks);
   }
-  return Status();
+  return job;
+}
+
+Status CheckpointJob::Run() {
+  Status first;
+  for (File& file : to_write_) {
+    Status status = log::WriteOffsetCheckpoint(*files_, file.path, file.offsets);
+    file.written = status.ok();
+    if (!status.ok() && first.ok()) first = status;
+  }
+  return first;
+}
+
+void DataDirectories::CheckpointsWritten(CheckpointJob& job) {
+  bool all_written = true;
+  for (CheckpointJob::File& file : job.to_write_) {
+    all_written &= file.written;
+    if (file.written) *file.content = std::move(file.offsets);
+  }
+  if (all_written) std::erase_if(forgotten_, [&](const auto& one) { return one.second <= job.forgettings_; });
 }
 
 Status DataDirectories::MarkClean(BrokerEpoch broker_epoch) {

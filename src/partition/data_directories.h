@@ -5,8 +5,7 @@
 // in the metadata any more (or is another topic of the same name) are renamed to "…-stray" and kept, as in Apache
 // Kafka.
 //
-// Load, WriteCheckpoints and MarkClean block: at start, at stop, or on the disk pool. The rest is for the first
-// reactor.
+// Load and MarkClean block: at start and at stop. The rest is for the first reactor; a CheckpointJob runs on the disk pool.
 #pragma once
 
 #include <functional>
@@ -23,6 +22,26 @@
 
 namespace kb::partition {
 
+// The checkpoint files that are to be written.
+class CheckpointJob {
+ public:
+  // Blocks. One that fails hinders none of the others; the first failure is the answer.
+  Status Run();
+
+ private:
+  friend class DataDirectories;
+  struct File {
+    std::string path;
+    log::OffsetCheckpoint offsets;
+    log::OffsetCheckpoint* content;  // in DataDirectories: what the file says
+    bool written = false;
+  };
+  explicit CheckpointJob(io::FileSystem& files) : files_(&files) {}
+  io::FileSystem* files_;
+  std::vector<File> to_write_;
+  uint64_t forgettings_ = 0;  // when it was prepared
+};
+
 class DataDirectories {
  public:
   struct Directory {
@@ -38,14 +57,16 @@ class DataDirectories {
 
   // Fills in where the replica is, or will be: where it was found; else in the directory that the metadata names; else
   // in the one with the fewest replicas.
-  void Place(const Uuid& directory_id, OpenRequest& request);
+  void PlaceReplica(const Uuid& directory_id, OpenRequest& request);
   void Forget(const TopicPartition& name);
 
   size_t replicas() const { return places_.size(); }
   bool was_clean() const;
 
-  // Of the partitions of all reactors; directories whose content is as it was are not written.
-  Status WriteCheckpoints(const std::vector<CheckpointEntry>& entries);
+  // entries: of the partitions of all reactors that are open and sound. Of the others, which are opening or offline, the
+  // files go on saying what they said. Files whose content is as it was are not written. One job at a time.
+  CheckpointJob PrepareCheckpoints(const std::vector<CheckpointEntry>& entries);
+  void CheckpointsWritten(CheckpointJob& job);
   // The last act of a clean stop.
   Status MarkClean(BrokerEpoch broker_epoch);
 
@@ -54,7 +75,7 @@ class DataDirectories {
     Directory directory;
     bool was_clean = false;
     size_t replicas = 0;
-    log::OffsetCheckpoint recovery_points, log_starts, high_watermarks;  // as last read or written
+    log::OffsetCheckpoint recovery_points, log_starts, high_watermarks;  // what the files say
     bool has_recovery_points = false;  // the checkpoint was there, and whole
   };
   Status LoadOne(State& state, const Wanted& wanted, Random& random);
@@ -64,7 +85,14 @@ class DataDirectories {
   io::FileSystem& files_;
   LogSink& log_;
   std::vector<State> states_;
-  std::map<TopicPartition, size_t> places_;  // index of the directory
+  struct Place {
+    size_t directory = 0;  // index of the state
+    Uuid topic_id;         // zero until it is to be opened
+  };
+  std::map<TopicPartition, Place> places_;
+  // What the files may still say of these names was said of a replica that is gone. And when it went.
+  std::map<TopicPartition, uint64_t> forgotten_;
+  uint64_t forgettings_ = 0;
 };
 
 }  // namespace kb::partition

@@ -38,6 +38,7 @@ struct OpenRequest {
 // For the checkpoint files: what of a partition survives a restart.
 struct CheckpointEntry {
   TopicPartition name;
+  Uuid topic_id;
   std::string data_directory;
   Offset recovery_point;
   Offset log_start_offset;

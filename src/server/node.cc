@@ -210,8 +210,10 @@ reactor::Task<Status> Node::WriteCheckpoints() {
   std::vector<std::vector<partition::CheckpointEntry>> parts = co_await gather;
   std::vector<partition::CheckpointEntry> all;
   for (auto& part : parts) std::move(part.begin(), part.end(), std::back_inserter(all));
-  auto write = environment_.disk.Run([this, &all] { return directories_->WriteCheckpoints(all); });
+  partition::CheckpointJob job = directories_->PrepareCheckpoints(all);
+  auto write = environment_.disk.Run([&job] { return job.Run(); });
   Status written = co_await write;
+  directories_->CheckpointsWritten(job);
   co_return written;
 }
 

@@ -1,0 +1,116 @@
+// What the checkpoint files say of replicas that are open, opening, offline, deleted and made anew.
+#include "partition/data_directories.h"
+
+#include <gtest/gtest.h>
+
+#include "log/log_directory.h"
+#include "support/sim_file_system.h"
+
+namespace kb::partition {
+namespace {
+
+class DataDirectoriesTest : public testing::Test {
+ protected:
+  static constexpr char kRecoveryPoints[] = "/data/recovery-point-offset-checkpoint";
+
+  DataDirectoriesTest() { EXPECT_TRUE(files_.CreateDirectories("/data").ok()); }
+
+  void AddReplica(const std::string& topic, Uuid id) {
+    EXPECT_TRUE(log::CreateReplicaDirectory(files_, "/data", {topic, 0}, id).ok());
+  }
+  void Load() {
+    directories_ = std::make_unique<DataDirectories>(
+        files_, std::vector<DataDirectories::Directory>{{"/data", Uuid(1, 1)}}, NullLogSink());
+    Random random(1);
+    Status loaded = directories_->Load([](const TopicPartition&, const std::optional<Uuid>&) { return true; }, random);
+    ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+  }
+  OpenRequest Placed(const std::string& topic, Uuid id) {
+    OpenRequest request;
+    request.id = {id, 0};
+    request.name = {topic, 0};
+    directories_->PlaceReplica(Uuid(1, 1), request);
+    return request;
+  }
+  static CheckpointEntry At(const std::string& topic, Uuid id, int64_t offset) {
+    return {{topic, 0}, id, "/data", Offset(offset), Offset(0), Offset(offset)};
+  }
+  Status Write(const std::vector<CheckpointEntry>& entries) {
+    CheckpointJob job = directories_->PrepareCheckpoints(entries);
+    Status status = job.Run();
+    directories_->CheckpointsWritten(job);
+    return status;
+  }
+  log::OffsetCheckpoint RecoveryPoints() { return *log::ReadOffsetCheckpoint(files_, kRecoveryPoints); }
+
+  const Uuid kA{2, 1}, kB{2, 2}, kC{2, 3};
+  test::SimFileSystem files_{1};
+  std::unique_ptr<DataDirectories> directories_;
+};
+
+TEST_F(DataDirectoriesTest, ANewDirectoryHasRecoveryPointsFromTheFirstStartOn) {
+  Load();
+  EXPECT_EQ(files_.Get(kRecoveryPoints), "0\n0\n");
+  // A replica that came after the checkpoint: nothing of it need be on the disk.
+  AddReplica("a", kA);
+  Load();
+  EXPECT_EQ(Placed("a", kA).recovery_point, Offset(0));
+}
+
+TEST_F(DataDirectoriesTest, WithoutRecoveryPointsNobodyKnowsWhatIsOnTheDisk) {
+  AddReplica("a", kA);
+  Load();
+  EXPECT_EQ(Placed("a", kA).recovery_point, std::nullopt);
+  for (const char* content : {"", "garbage", "0\n2\na 0 5\n", "0\n1\na 0 -5\n"}) {
+    files_.Put(kRecoveryPoints, content);
+    Load();
+    EXPECT_EQ(Placed("a", kA).recovery_point, std::nullopt) << content;
+  }
+  files_.Put(kRecoveryPoints, "0\n1\na 0 5\n");
+  Load();
+  EXPECT_EQ(Placed("a", kA).recovery_point, Offset(5));
+}
+
+TEST_F(DataDirectoriesTest, OfWhatIsNotOpenTheCheckpointsGoOnSayingWhatTheySaid) {
+  AddReplica("a", kA);
+  AddReplica("b", kB);
+  files_.Put(kRecoveryPoints, "0\n3\na 0 5\nb 0 7\ngone 0 9\n");
+  Load();
+  Placed("a", kA);
+  ASSERT_TRUE(Write({At("a", kA, 6)}).ok());
+  EXPECT_EQ(RecoveryPoints(), (log::OffsetCheckpoint{{{"a", 0}, Offset(6)}, {{"b", 0}, Offset(7)}}));
+}
+
+TEST_F(DataDirectoriesTest, WhatIsKnownOfADeletedReplicaIsNotSaidOfTheNextOne) {
+  AddReplica("a", kA);
+  Load();
+  Placed("a", kA);
+  ASSERT_TRUE(Write({At("a", kA, 5)}).ok());
+  // Deleted and made anew while the job runs.
+  CheckpointJob job = directories_->PrepareCheckpoints({At("a", kA, 6)});
+  directories_->Forget({"a", 0});
+  EXPECT_EQ(Placed("a", kC).recovery_point, Offset(0));
+  ASSERT_TRUE(job.Run().ok());
+  directories_->CheckpointsWritten(job);
+  // And here it was asked what it has before it was deleted.
+  ASSERT_TRUE(Write({At("a", kA, 7)}).ok());
+  EXPECT_EQ(RecoveryPoints(), log::OffsetCheckpoint());
+  ASSERT_TRUE(Write({At("a", kC, 1)}).ok());
+  EXPECT_EQ(RecoveryPoints(), (log::OffsetCheckpoint{{{"a", 0}, Offset(1)}}));
+  ASSERT_TRUE(Write({}).ok());  // it went offline
+  EXPECT_EQ(RecoveryPoints(), (log::OffsetCheckpoint{{{"a", 0}, Offset(1)}}));
+}
+
+TEST_F(DataDirectoriesTest, AFileThatCannotBeWrittenHindersNoOther) {
+  AddReplica("a", kA);
+  Load();
+  Placed("a", kA);
+  files_.FailNth(test::IoCall::kOpen, 1, EIO);
+  EXPECT_FALSE(Write({At("a", kA, 5)}).ok());
+  EXPECT_EQ(log::ReadOffsetCheckpoint(files_, "/data/replication-offset-checkpoint")->size(), 1u);
+  ASSERT_TRUE(Write({At("a", kA, 5)}).ok());
+  EXPECT_EQ(RecoveryPoints().size(), 1u);
+}
+
+}  // namespace
+}  // namespace kb::partition
