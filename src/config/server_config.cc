@@ -260,6 +260,7 @@ void FillTopics(const Settings& s, ServerConfig* c) {
   c->producer_id_expiration_ms = s.Int("producer.id.expiration.ms");
   c->producer_id_expiration_check_interval_ms = s.Int("producer.id.expiration.check.interval.ms");
   c->num_recovery_threads_per_data_dir = s.Int("num.recovery.threads.per.data.dir");
+  c->storage_min_free_bytes = s.Long("storage.min.free.bytes");
   c->acks_all_durability = DurabilityNamed(s.Text("acks.all.durability"));
 }
 

@@ -35,6 +35,7 @@ struct ServerConfig {
   std::vector<std::string> log_dirs;       // log.dirs, else log.dir; as written, not empty
   std::string metadata_log_dir;            // metadata.log.dir, else the first of log_dirs
   AckDurability acks_all_durability = AckDurability::kAuto;
+  int64_t storage_min_free_bytes = -1;  // -1: by the size of the file system
 
   // Topics
   int32_t num_partitions = 1;

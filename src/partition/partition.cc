@@ -119,6 +119,11 @@ ProduceOutcome Partition::Produce(MutableByteView batch, const ProduceOptions& o
     outcome.error = ErrorCode::kNotEnoughReplicas;
     return outcome;
   }
+  if (!refusal_.empty()) {
+    outcome.error = ErrorCode::kKafkaStorageError;
+    outcome.error_message = refusal_;
+    return outcome;
+  }
   record::ValidateOptions checks = config_.validate;
   checks.now_ms = environment_.clock.WallMs();
   record::ValidatedBatch validated = record::ValidateBatch(batch, checks, decompressor);

@@ -173,6 +173,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
 
   void UpdateLeadership(const Leadership& leadership);
   void UpdateConfig(const PartitionConfig& config);
+  // While `why` is not empty, records of clients are refused (KAFKA_STORAGE_ERROR, which they try again); all else goes on.
+  void RefuseRecords(std::string why) { refusal_ = std::move(why); }
 
   // Checks and appends one batch from a client (record::FindBatch found it). Does not wait: with acks=all the caller
   // waits for outcome.required.
@@ -266,6 +268,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   uint64_t uncheckpointed_bytes_ = 0;  // appended since the last checkpoint was asked for
   bool offline_ = false;
   bool retired_ = false;
+  std::string refusal_;  // why no records are taken
   std::deque<Waiter> waiters_;  // ascending by offset
   std::vector<std::shared_ptr<Watch>> watches_;
   reactor::Signal flushed_;

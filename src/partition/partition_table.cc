@@ -101,6 +101,8 @@ reactor::Task<Status> PartitionTable::Open(OpenRequest request) {
                                      }};
   entry->partition = Partition::Make(environment, request.id, request.name, std::move(opened.log).value(),
                                      request.config, request.leadership);
+  auto refusal = refusals_.find(entry->data_directory);
+  if (refusal != refusals_.end()) entry->partition->RefuseRecords(refusal->second);
   entry->changed.NotifyAll();
   co_return Status();
 }
@@ -298,6 +300,13 @@ reactor::Task<void> PartitionTable::RemoveLater(log::RemovalJob job, int64_t del
   auto remove = environment_.disk.Run([&job] { return job.Remove(); });
   Status removed = co_await remove;
   if (!removed.ok()) environment_.log.Warning("retention: " + removed.error().message);
+}
+
+void PartitionTable::RefuseRecords(const std::string& data_directory, const std::string& why) {
+  refusals_[data_directory] = why;
+  for (auto& [id, entry] : entries_) {
+    if (entry->data_directory == data_directory && entry->partition != nullptr) entry->partition->RefuseRecords(why);
+  }
 }
 
 void PartitionTable::FailDataDirectory(const std::string& data_directory, const Error& error) {

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -98,6 +99,9 @@ class PartitionTable {
   reactor::Task<void> ApplyRetention();
   size_t size() const { return entries_.size(); }
 
+  // While `why` is not empty, the partitions of a data directory take no records of clients, those to come neither.
+  void RefuseRecords(const std::string& data_directory, const std::string& why);
+
   // Takes all partitions of a data directory out of service.
   void FailDataDirectory(const std::string& data_directory, const Error& error);
 
@@ -127,6 +131,7 @@ class PartitionTable {
   const Environment environment_;
   record::Decompressor decompressor_;
   std::unordered_map<PartitionId, std::shared_ptr<Entry>> entries_;
+  std::map<std::string, std::string> refusals_;  // why a data directory takes no records; empty when it does
 };
 
 }  // namespace kb::partition

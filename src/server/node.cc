@@ -202,6 +202,7 @@ reactor::Task<void> Node::Start() {
   auto open = controller_->OpenAll();
   co_await open;
   environment_.reactors[0]->Spawn(KeepHouse());
+  environment_.reactors[0]->Spawn(WatchSpace());
 }
 
 reactor::Task<Status> Node::WriteCheckpoints() {
@@ -267,10 +268,11 @@ reactor::Task<void> Node::KeepHouse() {
   Chore retain(config_.log_retention_check_interval_ms, now_ns, /*first_after_ms=*/30'000);
   while (!stopping_) {
     int64_t next_ns = std::min({save.next_ns(), write.next_ns(), retain.next_ns()});
-    reactor::Sleep sleep(std::max<int64_t>(next_ns - clock.MonotonicNs(), kNsPerMs));
-    co_await sleep;
+    call_.emplace();
+    auto called = call_->WaitFor(std::max<int64_t>(next_ns - clock.MonotonicNs(), kNsPerMs));
+    co_await called;
     if (stopping_) break;
-    keeping_house_ = true;
+    ++chores_under_way_;
     now_ns = clock.MonotonicNs();
     bool saves = save.IsDue(now_ns);
     if (saves) {
@@ -282,12 +284,42 @@ reactor::Task<void> Node::KeepHouse() {
       Status written = co_await checkpoint;
       if (!written.ok()) environment_.log.Error("checkpoints: " + written.error().message);
     }
-    if (retain.IsDue(now_ns)) {
+    if (std::exchange(retention_is_urgent_, false) || retain.IsDue(now_ns)) {
       auto retention = ApplyRetention();
       co_await retention;
     }
-    keeping_house_ = false;
+    --chores_under_way_;
     house_kept_.NotifyAll();
+  }
+}
+
+reactor::Task<void> Node::WatchSpace() {
+  if (config_.storage_min_free_bytes == 0) co_return;
+  SpaceWatch watch(environment_.files, config_.log_dirs, config_.storage_min_free_bytes);
+  while (!stopping_) {
+    ++chores_under_way_;
+    auto look = environment_.disk.Run([&watch] { return watch.Look(); });
+    std::vector<SpaceWatch::Change> changes = co_await look;
+    for (const SpaceWatch::Change& change : changes) TellShortage(change);
+    --chores_under_way_;
+    house_kept_.NotifyAll();
+    reactor::Sleep sleep(1000 * kNsPerMs);
+    co_await sleep;
+  }
+}
+
+void Node::TellShortage(const SpaceWatch::Change& change) {
+  if (change.is_short) {
+    environment_.log.Error(change.message);
+    retention_is_urgent_ = true;
+    if (call_) call_->TrySet();
+  } else {
+    environment_.log.Info(change.message);
+  }
+  for (auto& part : parts_) {
+    part->shard->reactor().Post([shard = part->shard.get(), change] {
+      shard->partitions().RefuseRecords(change.directory, change.is_short ? change.message : std::string());
+    });
   }
 }
 
@@ -307,7 +339,7 @@ reactor::Task<Status> Node::Stop(int64_t deadline_ns) {
 
   auto fence = controller_->Stop();
   co_await fence;
-  while (keeping_house_) {  // it writes the same files
+  while (chores_under_way_ > 0) {  // they write the same files
     auto wait = house_kept_.Wait();
     co_await wait;
   }

@@ -34,7 +34,9 @@
 #include "partition/data_directories.h"
 #include "reactor/disk_pool.h"
 #include "reactor/published.h"
+#include "reactor/completion.h"
 #include "reactor/reactor.h"
+#include "server/space_watch.h"
 
 namespace kb::server {
 
@@ -76,6 +78,8 @@ class Node {
   controller::NodeIdentity Identity(const controller::DataDirs& dirs, Random& random) const;
   void BuildShards();
   reactor::Task<void> KeepHouse();
+  reactor::Task<void> WatchSpace();
+  void TellShortage(const SpaceWatch::Change& change);
   reactor::Task<void> SaveProgress();
   reactor::Task<void> ApplyRetention();
   reactor::Task<Status> WriteCheckpoints();
@@ -96,8 +100,10 @@ class Node {
   std::unique_ptr<reactor::Published<metadata::MetadataImage>> images_;
   std::unique_ptr<broker::ControllerLoop> controller_;
   bool stopping_ = false;
-  bool keeping_house_ = false;  // in the middle of it
+  int chores_under_way_ = 0;
   reactor::Signal house_kept_;
+  std::optional<reactor::Completion<void>> call_;  // what the house's keeper waits for between chores
+  bool retention_is_urgent_ = false;
 };
 
 }  // namespace kb::server

@@ -40,7 +40,8 @@ class DiskFull(harness.WithLastWords):
         self.small = os.path.join(self.disk.path, "data")
         self.broker.config["log.dirs"] = self.broker.data + "," + self.small
         self.broker.start()
-        self.broker.create_topic("topic", 2, segment_index_bytes="100000")  # one partition in each directory
+        # One partition in each directory.
+        self.broker.create_topic("topic", 2, retention_ms="-1", segment_index_bytes="100000")
 
     def partition_on(self, folder):
         return next(p for p in (0, 1) if os.path.isdir(os.path.join(folder, "topic-%d" % p)))
@@ -48,7 +49,8 @@ class DiskFull(harness.WithLastWords):
     def produce(self, connection, partition, value):
         answer = connection.call("Produce", 9, acks=-1, timeoutMs=5000, topicData=[{"name": "topic", "partitionData": [
             {"index": partition, "records": base64.b64encode(batch.build([(None, value)])).decode()}]}])
-        return answer["responses"][0]["partitionResponses"][0]["errorCode"]
+        self.answer = answer["responses"][0]["partitionResponses"][0]
+        return self.answer["errorCode"]
 
     def read(self, connection, partition):
         values, offset = [], 0
@@ -56,7 +58,9 @@ class DiskFull(harness.WithLastWords):
             answer = connection.call("Fetch", 12, maxWaitMs=0, minBytes=0, maxBytes=1 << 26, sessionEpoch=-1, topics=[
                 {"topic": "topic", "partitions": [
                     {"partition": partition, "fetchOffset": offset, "partitionMaxBytes": 1 << 22}]}])
-            records = batch.read(base64.b64decode(answer["responses"][0]["partitions"][0]["records"] or ""))
+            part = answer["responses"][0]["partitions"][0]
+            self.assertEqual(0, part["errorCode"], self.broker.process.output())
+            records = batch.read(base64.b64decode(part["records"] or ""))
             if not records:
                 return values
             values += [value[:8] for _, rows in records for _, _, value, _ in rows]
@@ -84,6 +88,40 @@ class DiskFull(harness.WithLastWords):
         with self.broker.connect(30) as connection:
             self.assertEqual(acknowledged, self.read(connection, small))
             self.assertEqual(0, self.produce(connection, small, b"goes on."))
+
+    def test_below_the_reserve_producers_wait_and_all_else_goes_on(self):
+        self.broker.stop()
+        self.broker.config["storage.min.free.bytes"] = str(6 << 20)
+        self.broker.config["log.segment.delete.delay.ms"] = "0"
+        self.broker.start()
+        small = self.partition_on(self.small)
+        acknowledged, error = [], 0
+        with self.broker.connect(30) as connection:
+            while error == 0:
+                value = b"%08d" % len(acknowledged) + os.urandom(100000)
+                error = self.produce(connection, small, value)
+                if error == 0:
+                    acknowledged.append(value[:8])
+                    # Slower than it looks: once a second.
+                    free = os.statvfs(self.small).f_bavail * os.statvfs(self.small).f_frsize
+                    if free < 6 << 20:
+                        self.broker.process.wait_for_line("the disk is nearly full")
+            self.assertEqual(KAFKA_STORAGE_ERROR, error)
+            self.assertIn("storage.min.free.bytes", self.answer["errorMessage"])
+            self.assertGreater(os.statvfs(self.small).f_bavail * os.statvfs(self.small).f_frsize, 4 << 20)
+            self.assertEqual(acknowledged, self.read(connection, small))
+            self.assertEqual(0, self.produce(connection, self.partition_on(self.broker.data), b"goes on."))
+            # Deletion makes room, and writing goes on by itself.
+            connection.call("DeleteTopics", 6, topics=[{"name": "topic"}], timeoutMs=10000)
+            self.broker.process.wait_for_line("records are taken again")
+            self.broker.create_topic("next", 2)
+            for partition in (0, 1):
+                self.assertEqual(0, self.produce_to(connection, "next", partition))
+
+    def produce_to(self, connection, topic, partition):
+        answer = connection.call("Produce", 9, acks=-1, timeoutMs=5000, topicData=[{"name": topic, "partitionData": [
+            {"index": partition, "records": base64.b64encode(batch.build([(None, b"x")])).decode()}]}])
+        return answer["responses"][0]["partitionResponses"][0]["errorCode"]
 
 
 if __name__ == "__main__":

@@ -302,6 +302,24 @@ TEST_F(PartitionTest, AFullDiskFailsTheAppendAndNothingElse) {
   EXPECT_EQ(outcome.base_offset, 1);
 }
 
+TEST_F(PartitionTest, WhileTheDiskIsNearlyFullOnlyClientsRecordsAreRefused) {
+  auto partition = Open("topic");
+  Produce(partition, Batch(3));
+  On([&] { table_->RefuseRecords("/data", "nearly full"); });
+  ProduceOutcome refused = Produce(partition, Batch(1));
+  EXPECT_EQ(refused.error, ErrorCode::kKafkaStorageError);
+  EXPECT_EQ(refused.error_message, "nearly full");
+  EXPECT_EQ(Produce(Open("later"), Batch(1)).error, ErrorCode::kKafkaStorageError) << "one that comes later, too";
+  EXPECT_TRUE(Read(partition, At(0)).slice.has_value());
+  std::vector<uint8_t> own = Batch(1);
+  EXPECT_EQ(On([&] { return partition->AppendOwn(own); }).error, ErrorCode::kNone);
+  RunDisk();
+  EXPECT_EQ(Await([&] { return partition->DeleteRecords(Offset(2)); }).low_watermark, Offset(2));
+  EXPECT_TRUE(failed_directories_.empty());
+  On([&] { table_->RefuseRecords("/data", ""); });
+  EXPECT_EQ(Produce(partition, Batch(1)).error, ErrorCode::kNone);
+}
+
 TEST_F(PartitionTest, AWriteThatFailsTakesThePartitionOffline) {
   auto partition = Open("topic");
   files_.FailNth(IoCall::kWrite, 1, EIO);
