@@ -191,19 +191,20 @@ reactor::Task<void> ControllerLoop::OpenPartitions(const metadata::MetadataImage
   }
   auto each = [&](size_t i) -> reactor::Task<void> {
     Shard& shard = *environment_.cluster.shards[i];
-    std::vector<reactor::Task<Status>> opening;
-    for (partition::OpenRequest& request : work.work[i]) {
-      opening.push_back(shard.partitions().Open(request));
-      opening.back().Start();  // all at once: the disk pool takes as many as it can
-    }
-    for (size_t k = 0; k < opening.size(); ++k) {
-      Status opened = co_await opening[k];
-      const partition::OpenRequest& request = work.work[i][k];
+    auto open_one = [&](const partition::OpenRequest& request) -> reactor::Task<void> {
+      auto open = shard.partitions().Open(request);
+      Status opened = co_await open;
       if (!opened.ok() && IsShortage(opened.error())) short_of_room.work[i].push_back(request.id);
       if (opened.ok() && request.name.topic == metadata::kConsumerOffsetsTopicName) {
         shard.groups().PartitionLed(request.id);
       }
+    };
+    std::vector<reactor::Task<void>> opening;
+    for (const partition::OpenRequest& request : work.work[i]) {
+      opening.push_back(open_one(request));
+      opening.back().Start();
     }
+    for (reactor::Task<void>& each : opening) co_await each;
   };
   auto all = reactor::RunOnEach(ReactorsOf(environment_.cluster), each);
   co_await all;

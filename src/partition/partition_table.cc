@@ -22,6 +22,7 @@ std::shared_ptr<Partition> PartitionTable::Find(const PartitionId& id) const {
 reactor::Task<std::shared_ptr<Partition>> PartitionTable::Await(PartitionId id) {
   std::shared_ptr<Entry> entry = FindEntry(id);
   while (entry != nullptr && entry->partition == nullptr && !entry->failed) {
+    Want(*entry);
     auto wait = entry->changed.Wait();
     co_await wait;
   }
@@ -69,6 +70,21 @@ Opened OpenLog(io::FileSystem& files, const OpenRequest& request, int64_t now_ms
 
 }  // namespace
 
+void PartitionTable::OpenNext() {
+  while (opening_ < kMostOpening && !to_open_.empty()) {
+    std::shared_ptr<Entry> next = std::move(to_open_.front());
+    to_open_.pop_front();
+    next->queued.reset();
+    ++opening_;
+    next->may_open.Set();
+  }
+}
+
+// A request waits for it.
+void PartitionTable::Want(Entry& entry) {
+  if (entry.queued) to_open_.splice(to_open_.begin(), to_open_, *entry.queued);
+}
+
 reactor::Task<Status> PartitionTable::Open(OpenRequest request) {
   auto entry = std::make_shared<Entry>();
   entry->name = request.name;
@@ -76,12 +92,19 @@ reactor::Task<Status> PartitionTable::Open(OpenRequest request) {
   std::shared_ptr<Entry>& place = entries_[request.id];
   KB_CHECK(place == nullptr || place->failed);
   place = entry;
+  entry->queued = to_open_.insert(to_open_.end(), entry);
+  OpenNext();
+  auto may_open = entry->may_open.Wait();
+  co_await may_open;
 
   int64_t now_ms = environment_.clock.WallMs();
   uint64_t seed = environment_.reactor.random().Next();
   auto run = environment_.disk.Run(
       [this, &request, now_ms, seed] { return OpenLog(environment_.files, request, now_ms, seed); });
   Opened opened = co_await run;
+  --opening_;
+  done_opening_.fetch_add(1, std::memory_order_relaxed);
+  OpenNext();
   for (const std::string& note : opened.report.notes) {
     environment_.log.Warning(request.name.ToString() + ": " + note);
   }
@@ -167,6 +190,7 @@ bool PartitionTable::WaitsStill(const ProduceOutcome& outcome, const std::shared
 reactor::Task<void> PartitionTable::AppendInTurn(std::shared_ptr<Entry> entry, const ProduceItem& item,
                                                  const ProduceOptions& options, ProduceOutcome& outcome) {
   uint64_t turn = entry->turns_taken++;
+  Want(*entry);
   while (!entry->has_opened() || entry->turns_done != turn) {
     auto wait = entry->changed.Wait();
     co_await wait;

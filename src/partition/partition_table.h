@@ -9,6 +9,8 @@
 
 #include <cstdint>
 #include <functional>
+#include <atomic>
+#include <list>
 #include <map>
 #include <memory>
 #include <string>
@@ -63,6 +65,7 @@ class PartitionTable {
   ~PartitionTable();
 
   // Opens (or creates) the partition's log on the disk pool and puts it into service. kNone, or why it is not served.
+  // A few are opened at once, in the order of these calls; one that a request waits for is the next.
   reactor::Task<Status> Open(OpenRequest request);
 
   // nullptr when it is not here, is still opening, or failed to open.
@@ -98,6 +101,8 @@ class PartitionTable {
   // nobody uses. Now and then.
   reactor::Task<void> ApplyRetention();
   size_t size() const { return entries_.size(); }
+  // That were opened, or failed to, since the start. From any thread.
+  size_t done_opening() const { return done_opening_.load(std::memory_order_relaxed); }
 
   // While `why` is not empty, the partitions of a data directory take no records of clients, those to come neither.
   void RefuseRecords(const std::string& data_directory, const std::string& why);
@@ -109,6 +114,7 @@ class PartitionTable {
   reactor::Task<Status> CloseAll();
 
  private:
+  static constexpr int kMostOpening = 4;  // as many as the disk pool has threads, so that it has time for requests
   struct Entry {
     TopicPartition name;
     std::string data_directory;
@@ -118,8 +124,12 @@ class PartitionTable {
     // Batches that came while it was opening, in the order of their coming.
     uint64_t turns_taken = 0;
     uint64_t turns_done = 0;
+    reactor::Completion<void> may_open;
+    std::optional<std::list<std::shared_ptr<Entry>>::iterator> queued;  // in to_open_
     bool has_opened() const { return partition != nullptr || failed; }
   };
+  void OpenNext();
+  void Want(Entry& entry);
   std::shared_ptr<Entry> FindEntry(const PartitionId& id) const;
   ProduceOutcome Append(Entry& entry, const ProduceItem& item, const ProduceOptions& options);
   static bool WaitsStill(const ProduceOutcome& outcome, const std::shared_ptr<Entry>& entry);
@@ -131,6 +141,9 @@ class PartitionTable {
   const Environment environment_;
   record::Decompressor decompressor_;
   std::unordered_map<PartitionId, std::shared_ptr<Entry>> entries_;
+  std::list<std::shared_ptr<Entry>> to_open_;
+  int opening_ = 0;
+  std::atomic<size_t> done_opening_{0};
   std::map<std::string, std::string> refusals_;  // why a data directory takes no records; empty when it does
 };
 

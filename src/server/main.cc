@@ -134,15 +134,33 @@ class Process {
   }
 
   reactor::Task<void> StartUp(Node& node, int64_t begun_ns) {
-    sd_notify(0, "STATUS=opening partitions");
+    const size_t partitions = node.partitions();
+    bool started = false;
+    auto progress = TellProgress(node, partitions, started);
+    progress.Start();
     auto start = node.Start();
     co_await start;
+    started = true;
     int64_t took_us = (SystemClock().MonotonicNs() - begun_ns) / 1000;
     sink_.Info("opened " + std::to_string(node.partitions()) + " partitions; " + std::to_string(took_us / 1000) + "." +
                std::to_string(took_us / 100 % 10) + " ms since the start");
     sink_.Info("Transitioning from RECOVERY to RUNNING");
     sink_.Info("Kafka Server started");
     sd_notify(0, "READY=1\nSTATUS=serving");
+  }
+
+  // Of a start that takes time. Ends with what it was started in.
+  reactor::Task<void> TellProgress(const Node& node, size_t partitions, const bool& started) {
+    constexpr int64_t kStatusNs = 1'000'000'000;
+    constexpr int kStatusPerLine = 10;
+    for (int i = 1; !started; ++i) {
+      const std::string so_far =
+          "opening partitions: " + std::to_string(node.done_opening()) + " of " + std::to_string(partitions);
+      sd_notify(0, ("STATUS=" + so_far).c_str());
+      if (i % kStatusPerLine == 0) sink_.Info(so_far);
+      reactor::Sleep sleep(kStatusNs);
+      co_await sleep;
+    }
   }
 
   int WaitForTheEnd(reactor::Reactor& first, Node& node) {

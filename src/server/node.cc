@@ -55,6 +55,12 @@ size_t Node::partitions() const {
   return directories_ == nullptr ? 0 : directories_->replicas();
 }
 
+size_t Node::done_opening() const {
+  size_t done = 0;
+  for (const auto& part : parts_) done += part->shard->partitions().done_opening();
+  return done;
+}
+
 void Node::BuildShards() {
   for (size_t i = 0; i < environment_.reactors.size(); ++i) parts_.push_back(std::make_unique<Part>());
   cluster_.shards.resize(parts_.size());

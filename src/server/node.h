@@ -69,6 +69,8 @@ class Node {
   // For the banner: what was found and how long it took.
   const std::string& cluster_id() const { return cluster_.options.cluster_id; }
   size_t partitions() const;
+  // Of those, how many are open, or failed to. From any thread.
+  size_t done_opening() const;
 
  private:
   struct Part;  // what each reactor has

@@ -38,6 +38,25 @@ TEST_F(TableOrderTest, RequestsWaitForAPartitionThatIsOpening) {
   EXPECT_EQ((**read)[0].error, ErrorCode::kNone);
 }
 
+TEST_F(TableOrderTest, WhatARequestWaitsForIsOpenedBeforeTheOthers) {
+  std::vector<OpenRequest> requests;
+  for (int i = 0; i < 20; ++i) requests.push_back(BeginOpen("topic-" + std::to_string(i)));
+  const size_t at_once = disk_->waiting();
+  EXPECT_LT(at_once, 10u) << "others need the disk, too";
+  auto produced = BeginProduce(requests[17].id, Batch(1), 1);
+  ReadRequest at = At(0);
+  at.id = requests[18].id;
+  auto read = Begin([this, at] { return table_->Read({at}); });
+  for (size_t i = 0; i < at_once + 2; ++i) RunOneJob();
+  EXPECT_TRUE(produced->has_value());
+  EXPECT_TRUE(read->has_value());
+  EXPECT_EQ(table_->Find(requests[16].id), nullptr);
+  EXPECT_EQ(table_->done_opening(), at_once + 2);
+  RunDisk();
+  EXPECT_EQ(table_->done_opening(), requests.size());
+  for (const OpenRequest& request : requests) EXPECT_NE(table_->Find(request.id), nullptr);
+}
+
 TEST_F(TableOrderTest, APartitionThatCannotBeOpenedAnswersStorageErrors) {
   OpenRequest request = RequestFor("topic");
   files_.FailNth(IoCall::kMakeDirectory, 1, EIO);
