@@ -109,24 +109,41 @@ bool Partition::TooFewInSync() const {
   return leadership_.isr < std::min(config_.min_insync_replicas, leadership_.replicas);
 }
 
-ProduceOutcome Partition::Produce(MutableByteView batch, const ProduceOptions& options,
-                                  record::Decompressor& decompressor) {
+ProduceOutcome Partition::CheckProduce(const ProduceOptions& options) const {
   ProduceOutcome outcome;
   outcome.leadership = leadership_;
   outcome.error = CheckLeader();
   if (outcome.error != ErrorCode::kNone) return outcome;
   if (options.acks == -1 && TooFewInSync()) {
     outcome.error = ErrorCode::kNotEnoughReplicas;
-    return outcome;
-  }
-  if (!refusal_.empty()) {
+  } else if (!refusal_.empty()) {
     outcome.error = ErrorCode::kKafkaStorageError;
     outcome.error_message = refusal_;
-    return outcome;
   }
+  return outcome;
+}
+
+record::ValidateOptions Partition::ProduceChecks() const {
   record::ValidateOptions checks = config_.validate;
   checks.now_ms = environment_.clock.WallMs();
+  return checks;
+}
+
+ProduceOutcome Partition::Produce(MutableByteView batch, const ProduceOptions& options,
+                                  record::Decompressor& decompressor) {
+  ProduceOutcome outcome = CheckProduce(options);
+  if (outcome.error != ErrorCode::kNone) return outcome;
+  record::ValidateOptions checks = ProduceChecks();
+  checks.most_unpacked_bytes = kMostUnpackedBytes;
   record::ValidatedBatch validated = record::ValidateBatch(batch, checks, decompressor);
+  outcome.is_long = validated.is_long;
+  return outcome.is_long ? outcome : ProduceValidated(std::move(validated), checks, options);
+}
+
+ProduceOutcome Partition::ProduceValidated(record::ValidatedBatch validated, const record::ValidateOptions& checks,
+                                           const ProduceOptions& options) {
+  ProduceOutcome outcome = CheckProduce(options);  // it may have been validated for a while
+  if (outcome.error != ErrorCode::kNone) return outcome;
   if (validated.error != record::BatchError::kNone) {
     outcome.error = static_cast<ErrorCode>(validated.error);
     // Apache Kafka gives a reason where single records are at fault, and a bare code otherwise.

@@ -88,6 +88,7 @@ struct ProduceOutcome {
   Leadership leadership;  // with NOT_LEADER_OR_FOLLOWER: where to go
   Offset required{0};     // acknowledged when the high watermark is here, if it waits
   bool waits = false;     // acks=all, or the topic's flush.messages asks for the disk
+  bool is_long = false;   // nothing was done: looking at the batch takes too long for a reactor; see ProduceValidated
 };
 
 struct ReadRequest {
@@ -140,6 +141,8 @@ struct OffsetLookup {
 class Partition : public std::enable_shared_from_this<Partition> {
  public:
   static constexpr int64_t kLongestUnflushedNs = 500'000'000;
+  // Unpacked bytes that a reactor looks at: a millisecond's work of the slowest codec.
+  static constexpr size_t kMostUnpackedBytes = 256 << 10;
   static constexpr uint64_t kMostUnflushedBytes = 16 << 20;
   // After so many a checkpoint is due before its time: a start after a crash reads no more than a few of them.
   static constexpr uint64_t kMostUncheckpointedBytes = 128 << 20;
@@ -179,6 +182,11 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // Checks and appends one batch from a client (record::FindBatch found it). Does not wait: with acks=all the caller
   // waits for outcome.required.
   ProduceOutcome Produce(MutableByteView batch, const ProduceOptions& options, record::Decompressor& decompressor);
+
+  // For a batch that was validated elsewhere, by the options that ProduceChecks() gave.
+  record::ValidateOptions ProduceChecks() const;
+  ProduceOutcome ProduceValidated(record::ValidatedBatch validated, const record::ValidateOptions& checks,
+                                  const ProduceOptions& options);
 
   // Appends a batch of the broker's own (offsets, group metadata). As acks=all; the caller waits for outcome.required.
   ProduceOutcome AppendOwn(MutableByteView batch);
@@ -240,6 +248,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   bool ReadersWaitForDisk() const;
   reactor::Task<void> WaitUntilReadable();
   bool TooFewInSync() const;
+  ProduceOutcome CheckProduce(const ProduceOptions& options) const;
   ProduceOutcome Append(MutableByteView batch, log::AppendOrigin origin, int64_t now_ms);
   ProduceOutcome FailureOf(const log::AppendFailure& failure);
   ReadOutcome Describe() const;

@@ -186,6 +186,18 @@ bool PartitionTable::WaitsStill(const ProduceOutcome& outcome, const std::shared
   return outcome.waits && outcome.required > entry->partition->high_watermark();
 }
 
+// Validates on the disk pool, so that a batch that unpacks to much keeps no reactor busy.
+reactor::Task<ProduceOutcome> PartitionTable::AppendLong(std::shared_ptr<Partition> partition, const ProduceItem& item,
+                                                         const ProduceOptions& options) {
+  const record::ValidateOptions checks = partition->ProduceChecks();
+  auto run = environment_.disk.Run([&item, &checks] {
+    record::Decompressor decompressor;
+    return record::ValidateBatch(item.batch, checks, decompressor);
+  });
+  record::ValidatedBatch validated = co_await run;
+  co_return partition->ProduceValidated(std::move(validated), checks, options);
+}
+
 // Behind what earlier requests have brought for the same partition: batches of one producer must not overtake each other.
 reactor::Task<void> PartitionTable::AppendInTurn(std::shared_ptr<Entry> entry, const ProduceItem& item,
                                                  const ProduceOptions& options, ProduceOutcome& outcome) {
@@ -195,7 +207,11 @@ reactor::Task<void> PartitionTable::AppendInTurn(std::shared_ptr<Entry> entry, c
     auto wait = entry->changed.Wait();
     co_await wait;
   }
-  outcome = Append(*entry, item, options);
+  if (!outcome.is_long) outcome = Append(*entry, item, options);
+  if (outcome.is_long) {
+    auto append = AppendLong(entry->partition, item, options);
+    outcome = co_await append;
+  }
   ++entry->turns_done;
   entry->changed.NotifyAll();
 }
@@ -209,13 +225,15 @@ reactor::Task<std::vector<ProduceOutcome>> PartitionTable::Produce(std::vector<P
     entries[i] = FindEntry(items[i].id);
     if (entries[i] == nullptr) {
       outcomes[i].error = ErrorCode::kUnknownTopicOrPartition;
-    } else if (entries[i]->has_opened() && entries[i]->turns_done == entries[i]->turns_taken) {
-      outcomes[i] = Append(*entries[i], items[i], options);
-    } else {
-      // None waits for another partition of its request.
-      waiting_for_their_turn.push_back(AppendInTurn(entries[i], items[i], options, outcomes[i]));
-      waiting_for_their_turn.back().Start();
+      continue;
     }
+    if (entries[i]->has_opened() && entries[i]->turns_done == entries[i]->turns_taken) {
+      outcomes[i] = Append(*entries[i], items[i], options);
+      if (!outcomes[i].is_long) continue;
+    }
+    // None waits for another partition of its request.
+    waiting_for_their_turn.push_back(AppendInTurn(entries[i], items[i], options, outcomes[i]));
+    waiting_for_their_turn.back().Start();
   }
   for (reactor::Task<void>& task : waiting_for_their_turn) co_await task;
   if (std::none_of(outcomes.begin(), outcomes.end(), [](const ProduceOutcome& one) { return one.waits; })) co_return outcomes;

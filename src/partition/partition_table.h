@@ -133,6 +133,8 @@ class PartitionTable {
   std::shared_ptr<Entry> FindEntry(const PartitionId& id) const;
   ProduceOutcome Append(Entry& entry, const ProduceItem& item, const ProduceOptions& options);
   static bool WaitsStill(const ProduceOutcome& outcome, const std::shared_ptr<Entry>& entry);
+  reactor::Task<ProduceOutcome> AppendLong(std::shared_ptr<Partition> partition, const ProduceItem& item,
+                                           const ProduceOptions& options);
   reactor::Task<void> AppendInTurn(std::shared_ptr<Entry> entry, const ProduceItem& item, const ProduceOptions& options,
                                    ProduceOutcome& outcome);
   reactor::Task<void> RemoveLater(std::string directory, int64_t delay_ms);

@@ -11,6 +11,8 @@ namespace {
 constexpr size_t kBytesUpToMagic = kMagicAt + 1;
 // A batch length below that of the smallest message of magic 0 is damage.
 constexpr int32_t kLeastLengthOfAnyMagic = 14;
+// Packing takes many times as long as unpacking.
+constexpr size_t kPackingTakes = 16;
 // Produce requests learnt zstd here (KIP-110).
 constexpr int16_t kFirstVersionWithZstd = 7;
 
@@ -63,7 +65,7 @@ class Validation {
     result_.error = CheckFrame();
     if (result_.error == BatchError::kNone) result_.error = CheckHeader();
     if (result_.error == BatchError::kNone) result_.error = CheckRecords();
-    if (result_.error == BatchError::kNone) result_.error = Finish();
+    if (result_.error == BatchError::kNone && !result_.is_long) result_.error = Finish();
     return std::move(result_);
   }
 
@@ -109,6 +111,9 @@ class Validation {
   BatchError CheckRecords() {
     BatchView batch{ByteView(bytes_)};
     repacks_ = target_codec(batch) != batch.codec();
+    const size_t most_here = repacks_ ? options_.most_unpacked_bytes / kPackingTakes : options_.most_unpacked_bytes;
+    const bool is_packed = repacks_ || batch.codec() != Codec::kNone;
+    if (is_packed && bytes_.size() > most_here) return Leave();
     // Records that were compressed, or will be, must count their offsets up one by one; in others nobody reads the
     // deltas.
     bool offsets_must_count = repacks_ || batch.codec() != Codec::kNone;
@@ -116,7 +121,7 @@ class Validation {
                                                               : static_cast<size_t>(INT32_MAX);
     std::unique_ptr<Compressor> packer = repacks_ ? StartRepacking(batch) : nullptr;
 
-    RecordIterator records(batch, decompressor_, {.tee = packer.get(), .most_bytes = UnpackLimit(bytes_.size())});
+    RecordIterator records(batch, decompressor_, {.tee = packer.get(), .most_bytes = std::min(most_here, UnpackLimit(bytes_.size()))});
     RecordView record;
     RecordIterator::Answer answer;
     for (int32_t index = 0; (answer = records.Next(&record)) == RecordIterator::kRecord; ++index) {
@@ -129,12 +134,19 @@ class Validation {
       }
       max_timestamp_ = std::max(max_timestamp_, record.timestamp);
     }
+    if (answer == RecordIterator::kTooLarge && most_here < UnpackLimit(bytes_.size())) return Leave();
     if (answer != RecordIterator::kEnd) return Explain(answer, records);
     if (bad_records_ > 0) return ExplainBadRecords();
     if (repacks_ && !(records.tee_is_whole() && packer->Finish())) {
       return Fail(BatchError::kMessageTooLarge,
                   "In the topic's compression.type the batch is larger than its max.message.bytes.");
     }
+    return BatchError::kNone;
+  }
+
+  BatchError Leave() {
+    result_ = ValidatedBatch();
+    result_.is_long = true;
     return BatchError::kNone;
   }
 

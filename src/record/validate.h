@@ -75,6 +75,9 @@ struct ValidateOptions {
   // The topic's compression.type; nullopt is "producer": as it came.
   std::optional<Codec> codec;
   int level = 0;  // of that codec; see DefaultLevel
+  // How much the caller has time for. A batch that unpacks to more, or is to be packed anew and is larger than a small
+  // part of it, is left as it is (ValidatedBatch::is_long).
+  size_t most_unpacked_bytes = SIZE_MAX;
 };
 
 struct ValidatedBatch {
@@ -85,6 +88,7 @@ struct ValidatedBatch {
   // or `repacked`. (Moving a ValidatedBatch keeps it valid, copying does not.)
   MutableByteView bytes;
   std::vector<uint8_t> repacked;
+  bool is_long = false;  // not validated: it takes longer than the caller has time for. Nothing was changed
 
   ValidatedBatch() = default;
   ValidatedBatch(ValidatedBatch&&) = default;

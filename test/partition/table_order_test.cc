@@ -90,6 +90,37 @@ TEST_F(TableOrderTest, BatchesOfTwoRequestsStayInTheirOrder) {
   }
 }
 
+TEST_F(TableOrderTest, WhatUnpacksToMuchIsLookedAtOnTheDiskPoolAndKeepsItsPlace) {
+  auto partition = Open("topic");
+  record::BatchOptions options;
+  options.codec = record::Codec::kZstd;
+  options.producer_id = ProducerId(7);
+  options.producer_epoch = ProducerEpoch(0);
+  options.base_sequence = 0;
+  auto large = BeginProduce(partition->id(), Batch(1, options, 4 << 20), 1);
+  auto next = BeginProduce(partition->id(), BatchOf(ProducerId(7), 1), 1);
+  options.base_sequence = 2;
+  auto third = BeginProduce(partition->id(), Batch(1, options, 4 << 20), 1);
+  EXPECT_FALSE(large->has_value());
+  EXPECT_FALSE(next->has_value()) << "it must not overtake";
+  RunDisk();
+  ASSERT_TRUE(large->has_value() && next->has_value() && third->has_value());
+  EXPECT_EQ((*large)->base_offset, 0);
+  EXPECT_EQ((*next)->base_offset, 1);
+  EXPECT_EQ((*third)->base_offset, 2);
+  auto small = BeginProduce(partition->id(), Batch(1, {.codec = record::Codec::kZstd}, 1000), 1);
+  EXPECT_TRUE(small->has_value());
+}
+
+TEST_F(TableOrderTest, APartitionThatGoesWhileItsBatchIsLookedAtAnswers) {
+  auto partition = Open("topic");
+  auto large = BeginProduce(partition->id(), Batch(1, {.codec = record::Codec::kGzip}, 4 << 20), 1);
+  On([&] { partition->Retire(); });
+  RunDisk();
+  ASSERT_TRUE(large->has_value());
+  EXPECT_EQ((*large)->error, ErrorCode::kUnknownTopicOrPartition);
+}
+
 // The first request waits for a partition that is opening. Its batch for the one that is open must not be overtaken.
 TEST_F(TableOrderTest, WaitingForAnotherPartitionLetsNobodyOvertake) {
   auto open = Open("open");

@@ -186,6 +186,29 @@ TEST_F(ValidateTest, AFalseMaximumIsPutRight) {
   EXPECT_TRUE(Appended().CheckCrc());
 }
 
+TEST_F(ValidateTest, ABatchThatTakesTooLongIsLeftAsItIs) {
+  for (Codec codec : {Codec::kGzip, Codec::kSnappy, Codec::kLz4, Codec::kZstd}) {
+    SCOPED_TRACE(static_cast<int>(codec));
+    const Blob bytes = Batch(5000, codec).Build();
+    options_.most_unpacked_bytes = 20'000;
+    Blob given = bytes;
+    validated_ = ValidateBatch(given, options_, decompressor_);
+    EXPECT_TRUE(validated_.is_long);
+    EXPECT_EQ(given, bytes);
+    options_.most_unpacked_bytes = 1 << 20;
+    validated_ = ValidateBatch(given, options_, decompressor_);
+    EXPECT_FALSE(validated_.is_long);
+    EXPECT_EQ(validated_.error, BatchError::kNone);
+    // Packing anew takes longer.
+    options_.codec = codec == Codec::kZstd ? Codec::kGzip : Codec::kZstd;
+    EXPECT_TRUE(ValidateBatch(given, options_, decompressor_).is_long);
+    options_.codec.reset();
+  }
+  Blob plain = Batch(5000).Build();
+  options_.most_unpacked_bytes = 20'000;
+  EXPECT_FALSE(ValidateBatch(plain, options_, decompressor_).is_long) << "nothing to unpack";
+}
+
 TEST_F(ValidateTest, ABatchIsRepackedForATopicWithACodecOfItsOwn) {
   for (Codec from : {Codec::kNone, Codec::kGzip, Codec::kSnappy, Codec::kLz4, Codec::kZstd}) {
     for (Codec to : {Codec::kNone, Codec::kGzip, Codec::kSnappy, Codec::kLz4, Codec::kZstd}) {
