@@ -102,6 +102,10 @@ reactor::Task<void> ControllerLoop::Apply(Controller::Committed committed) {
   if (!changes.deleted_topics.empty()) {
     auto remove = DeletePartitions(changes);
     co_await remove;
+    // What the files say of them would be believed of later topics of the same names.
+    auto save = environment_.cluster.save_checkpoints();
+    Status saved = co_await save;
+    if (!saved.ok()) environment_.log.Error("checkpoints: " + saved.error().message);
   }
   if (!changes.created_partitions.empty()) {
     auto open = OpenPartitions(*committed.new_image, changes.created_partitions);

@@ -35,6 +35,8 @@ struct Cluster {
   ControllerLoop* controller = nullptr;  // lives on shards[0]'s reactor
   const ConfigView* configs = nullptr;   // what configuration says, per image
   const Clock* clock = nullptr;
+  // Goes on when the checkpoint files say what is the case now. On the first reactor.
+  std::function<reactor::Task<Status>()> save_checkpoints;
 };
 
 class Shard {

@@ -31,6 +31,7 @@ Node::Node(const Environment& environment, const config::ServerConfig& config)
   cluster_.options = BrokerOptions(config);
   cluster_.clock = &environment.clock;
   cluster_.configs = &configs_;
+  cluster_.save_checkpoints = [this] { return SaveCheckpoints(); };
   listeners_ = BrokerListeners(config);
   BuildShards();
 }
@@ -224,6 +225,26 @@ reactor::Task<Status> Node::WriteCheckpoints() {
   co_return written;
 }
 
+reactor::Task<Status> Node::SaveCheckpoints() {
+  const uint64_t wanted = ++checkpoints_wanted_;
+  while (checkpoints_saved_ < wanted) {
+    if (writing_checkpoints_) {
+      auto wait = checkpoints_written_.Wait();
+      co_await wait;
+      continue;
+    }
+    writing_checkpoints_ = true;
+    const uint64_t covered = checkpoints_wanted_;
+    auto write = WriteCheckpoints();
+    Status written = co_await write;
+    writing_checkpoints_ = false;
+    if (written.ok()) checkpoints_saved_ = covered;
+    checkpoints_written_.NotifyAll();
+    if (!written.ok()) co_return written;
+  }
+  co_return Status();
+}
+
 reactor::Task<void> Node::SaveProgress() {
   auto each = [this](size_t i) { return parts_[i]->shard->partitions().SaveProgress(); };
   auto save = reactor::RunOnEach(environment_.reactors, each);
@@ -286,7 +307,7 @@ reactor::Task<void> Node::KeepHouse() {
       co_await progress;
     }
     if (write.IsDue(now_ns) || saves) {
-      auto checkpoint = WriteCheckpoints();
+      auto checkpoint = SaveCheckpoints();
       Status written = co_await checkpoint;
       if (!written.ok()) environment_.log.Error("checkpoints: " + written.error().message);
     }
@@ -352,7 +373,7 @@ reactor::Task<Status> Node::Stop(int64_t deadline_ns) {
   auto close = [this](size_t i) { return parts_[i]->shard->partitions().CloseAll(); };
   auto closing = reactor::RunOnEach(environment_.reactors, close);
   std::vector<Status> closed = co_await closing;
-  auto checkpoint = WriteCheckpoints();
+  auto checkpoint = SaveCheckpoints();
   Status written = co_await checkpoint;
   for (const Status& status : closed) {
     if (!status.ok()) co_return status;

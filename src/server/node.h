@@ -85,6 +85,7 @@ class Node {
   reactor::Task<void> SaveProgress();
   reactor::Task<void> ApplyRetention();
   reactor::Task<Status> WriteCheckpoints();
+  reactor::Task<Status> SaveCheckpoints();
 
   const Environment environment_;
   const config::ServerConfig& config_;
@@ -102,6 +103,10 @@ class Node {
   std::unique_ptr<reactor::Published<metadata::MetadataImage>> images_;
   std::unique_ptr<broker::ControllerLoop> controller_;
   bool stopping_ = false;
+  // Who asks while the checkpoints are being written waits for the next writing.
+  uint64_t checkpoints_wanted_ = 0, checkpoints_saved_ = 0;
+  bool writing_checkpoints_ = false;
+  reactor::Signal checkpoints_written_;
   int chores_under_way_ = 0;
   reactor::Signal house_kept_;
   std::optional<reactor::Completion<void>> call_;  // what the house's keeper waits for between chores

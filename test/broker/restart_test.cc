@@ -1,5 +1,9 @@
 // What a restart costs after the process was killed, and what it knows of producers then.
 #include "broker/fixture.h"
+#include "message/delete_records_request.h"
+#include "message/delete_records_response.h"
+#include "message/list_offsets_request.h"
+#include "message/list_offsets_response.h"
 
 namespace kb::broker {
 namespace {
@@ -63,6 +67,42 @@ TEST_F(RestartTest, LikewiseWhereNobodyWaitsForTheDisk) {
   EXPECT_LT(KillAndStart(), kMostReadBytes);
   EXPECT_EQ(ProduceAs(102, value), 102);
   EXPECT_EQ(ProduceAs(103, value), 103);
+}
+
+TEST_F(RestartTest, DeletedRecordsStayDeletedThroughAPowerCut) {
+  CreateTopic("topic");
+  for (int i = 0; i < 5; ++i) Produce("topic", "value");
+  Arena arena;
+  message::DeleteRecordsRequest request;
+  auto& topic = request.topics.Add(arena);
+  topic.name = "topic";
+  auto& partition = topic.partitions.Add(arena);
+  partition.offset = 3;
+  auto answer = Ask<message::DeleteRecordsResponse>(request, 2);
+  EXPECT_EQ(answer->topics[0].partitions[0].error_code, 0);
+  EXPECT_EQ(answer->topics[0].partitions[0].low_watermark, 3);
+  broker_.PowerOff();
+  files_.Cut(test::PowerLoss::kEverything);
+  second_ = std::make_unique<test::SimBroker>(scheduler_, files_, network_);
+  ASSERT_TRUE(second_->Start().ok());
+  message::ListOffsetsRequest earliest;
+  auto& asked = earliest.topics.Add(arena);
+  asked.name = "topic";
+  asked.partitions.Add(arena).timestamp = -2;
+  EXPECT_EQ(Ask<message::ListOffsetsResponse>(earliest, 6)->topics[0].partitions[0].offset, 3);
+}
+
+TEST_F(RestartTest, TheCheckpointsSayNothingOfADeletedTopicToTheNextOneOfItsName) {
+  CreateTopic("topic");
+  Produce("topic", "value");
+  scheduler_.RunFor(70 * kSecond);
+  const std::string file = "/data/recovery-point-offset-checkpoint";
+  EXPECT_EQ(files_.Get(file), "0\n1\ntopic 0 1\n");
+  Arena arena;
+  message::DeleteTopicsRequest request;
+  request.topic_names.Add(arena) = "topic";
+  EXPECT_EQ(Ask<message::DeleteTopicsResponse>(request, 5)->responses[0].error_code, 0);
+  EXPECT_EQ(files_.Get(file), "0\n0\n");
 }
 
 TEST_F(RestartTest, AStopInTheMiddleOfTheHouseKeepingIsCleanAllTheSame) {

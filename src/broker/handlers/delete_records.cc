@@ -1,8 +1,11 @@
 // DeleteRecords (key 21, KIP-107): moves the start of a log for good. offset -1 means up to the high watermark.
+#include <algorithm>
+
 #include "broker/config_view.h"
 #include "broker/handlers.h"
 #include "broker/per_partition.h"
 #include "metadata/topic_name.h"
+#include "reactor/run_on.h"
 
 namespace kb::broker {
 namespace {
@@ -46,7 +49,16 @@ reactor::Task<void> HandleDeleteRecords(RequestContext& context, const message::
   auto missing = [](ErrorCode error) { return Deletion{.error = error}; };
   auto ask = OnEachPartition<Deletion>(context.shard(), ids, remove, missing);
   std::vector<Deletion> done = co_await ask;
+  // For good: a power cut must not bring the records back.
+  const bool is_any_gone = std::any_of(done.begin(), done.end(), [](const Deletion& one) { return one.error == ErrorCode::kNone; });
+  Status saved;
+  if (is_any_gone) {
+    Cluster& cluster = context.shard().cluster();
+    auto save = reactor::RunOn(cluster.shards[0]->reactor(), [&cluster] { return cluster.save_checkpoints(); });
+    saved = co_await save;
+  }
   for (size_t i = 0; i < done.size(); ++i) {
+    if (done[i].error == ErrorCode::kNone && !saved.ok()) done[i] = {.error = ErrorCode::kKafkaStorageError};
     auto& entry = response.topics[wanted[i].topic].partitions[wanted[i].partition];
     entry.error_code = static_cast<int16_t>(done[i].error);
     entry.low_watermark = done[i].low_watermark.value();
