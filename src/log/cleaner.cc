@@ -10,7 +10,10 @@
 namespace kb::log {
 namespace {
 
-constexpr size_t kWriteBytes = 1 << 20;
+// A group is put in place between two reads of the home, with a handful of renames for each of its segments.
+constexpr size_t kMostSegmentsOfGroup = 32;
+// What stays of one batch, unpacked: far more than a batch that a broker accepted comes to.
+constexpr size_t kMostUnpackedBytes = 512 << 20;
 constexpr std::string_view kSuffixes[] = {kIndexSuffix, kTimeIndexSuffix, kTxnIndexSuffix, kLogSuffix};
 
 }  // namespace
@@ -176,7 +179,7 @@ bool CleanJob::BeginGroup() {
     time_bytes += source.time_entries * TimeIndexEntry::kSize;
     bool fits = log_bytes <= static_cast<uint64_t>(config_.segment_bytes) && index_bytes <= most_index_bytes &&
                 time_bytes <= most_index_bytes && source.end_offset - group_.base_offset <= INT32_MAX;
-    if (i > source_ && !fits) break;
+    if (i > source_ && (!fits || i - source_ == kMostSegmentsOfGroup)) break;
     group_.end = i + 1;
   }
   return true;
@@ -296,6 +299,8 @@ Status CleanJob::WriteAnew(const record::BatchView& batch, const std::vector<boo
     bool is_in_order = record.offset >= builder.next_offset() && record.offset <= batch.last_offset();
     if (!is_in_order) return Damaged(sources_[source_], "the offsets of its records are out of order");
     if (kept[i]) builder.AppendAt(record.offset, record.timestamp, record.key, record.value, record.headers);
+    if (builder.size_bytes() > kMostUnpackedBytes)
+      return Damaged(sources_[source_], "unpacks to more than a batch may");
   }
   const std::vector<uint8_t> bytes = builder.Build(batch.last_offset());
   return Write(record::BatchView(bytes));
@@ -317,7 +322,7 @@ Status CleanJob::Write(const record::BatchView& batch) {
   group_.segment->Account(batch, static_cast<uint32_t>(position), config_);
   group_.segment->mutable_state().size_bytes = position + batch.bytes().size();
   group_.buffer.insert(group_.buffer.end(), batch.bytes().begin(), batch.bytes().end());
-  return group_.buffer.size() >= kWriteBytes ? WriteBuffer() : Status();
+  return group_.buffer.size() >= options_.write_bytes ? WriteBuffer() : Status();
 }
 
 Status CleanJob::WriteBuffer() {
@@ -346,7 +351,7 @@ Result<bool> CleanJob::FinishGroup() {
   size_t aborted_before = 0;
   for (size_t i = group_.first; i < group_.end; ++i) aborted_before += sources_[i].aborted_entries;
   if (!group_.is_changed && aborted_before == group_.aborted.size()) {
-    Discard();
+    DropGroup();
     return false;
   }
   SegmentState& state = group_.segment->mutable_state();
@@ -419,10 +424,11 @@ Result<CleanJob::Progress> CleanJob::Run() {
     if (*is_new) return Progress::kGroup;
   }
   clean_end_ = mapped_end_;
+  map_.reset();  // giving so much back takes a while: here, not at home
   return Progress::kDone;
 }
 
-void CleanJob::Discard() {
+void CleanJob::DropGroup() {
   group_.log.reset();
   // The log last: while it is there, a start that finds it puts it in place and derives the others.
   for (std::string_view suffix : kSuffixes) {
@@ -433,19 +439,28 @@ void CleanJob::Discard() {
   group_.suffixes.clear();
 }
 
+void CleanJob::Discard() {
+  DropGroup();
+  map_.reset();
+}
+
 // ---- Log
 
 int64_t Log::FirstBatchTime(Segment& segment) {
   if (segment.first_batch_timestamp() != record::kNoTimestamp || segment.size_bytes() == 0) {
     return segment.first_batch_timestamp();
   }
-  // Not known after a restart: one small read for each dirty segment of a topic with max.compaction.lag.ms.
+  // Not known after a restart.
   uint8_t bytes[record::kBatchHeaderBytes];
-  Result<std::shared_ptr<io::File>> file = segment.LogFile(files_, Blocking::kAllowed);
+  Result<std::unique_ptr<io::File>> file = files_.Open(segment.PathOf(kLogSuffix), io::OpenMode::kRead);
   if (!file.ok()) return record::kNoTimestamp;
   Result<size_t> got = (*file)->ReadAt(0, bytes);
   if (!got.ok() || *got != sizeof(bytes)) return record::kNoTimestamp;
   return segment.mutable_state().first_batch_timestamp = record::BatchHeader(ByteView(bytes)).max_timestamp();
+}
+
+void Log::LearnFirstTimes() {
+  for (size_t i = 0; i + 1 < segments_.size(); ++i) (void)FirstBatchTime(*segments_[i]);
 }
 
 CleanablePart Log::Cleanable(Offset first_dirty, Offset high_watermark, int64_t now_ms) {

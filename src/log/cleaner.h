@@ -18,23 +18,25 @@
 //
 // What stays of a batch, byte for byte what Apache Kafka leaves:
 //   - a record without a key goes, as does one whose key comes again below the first uncleanable offset;
-//   - the first cleaning that keeps a tombstone (a record without a value) writes a delete horizon into its batch: now +
+//   - the first cleaning that keeps a tombstone (a record without a value) writes a delete horizon into its batch: now
+//   +
 //     delete.retention.ms; a cleaning behind that time removes it;
 //   - data of aborted transactions goes. A marker stays while there is data of its transaction; then it gets a horizon;
-//   - offsets do not change, nor first and last offset, producer and sequence of a batch. A batch of which nothing is left
+//   - offsets do not change, nor first and last offset, producer and sequence of a batch. A batch of which nothing is
+//   left
 //     goes, unless it is the last one of a producer that is known, or ends at the first uncleanable offset: then its
 //     header stays, without records. Batches of which nothing goes are copied as they are.
 //
 // Swap. <base>.log.cleaned and its indexes are written and synced, then renamed to .swap and the directory synced; now
 // the cleaning has happened: the old segments become .deleted, oldest first, and .swap loses its suffix, the log last.
-// Opening the log after a crash finishes this, or removes what was not synced (log/leftovers.h). Old files stay readable
-// for who holds them.
+// Opening the log after a crash finishes this, or removes what was not synced (log/leftovers.h). Old files stay
+// readable for who holds them.
 //
 // Only whole segments that are on the disk are cleaned: a record must not go because of a later one that a power cut
 // would take. A damaged batch ends the cleaning with an error and what was not put in place is not.
 //
-// A job is used by one thread at a time. Its memory: the map, one batch (packed and once more unpacked), 1 MiB for
-// writing.
+// A job is used by one thread at a time. Its memory: the map, one batch (packed and once more unpacked), what is
+// written with one call.
 #pragma once
 
 #include <cstdint>
@@ -70,8 +72,9 @@ struct CleanablePart {
 
 struct CleanOptions {
   OffsetMap::Options map;
-  int64_t now_ms = 0;                  // horizons count from it, and expire by it
-  uint64_t bytes_per_run = 32 << 20;   // read or written before Run returns with kMore
+  int64_t now_ms = 0;                // horizons count from it, and expire by it
+  uint64_t bytes_per_run = 4 << 20;  // read or written before Run returns with kMore
+  size_t write_bytes = 256 << 10;    // gathered for one write
 };
 
 struct CleanStatistics {
@@ -83,8 +86,8 @@ struct CleanStatistics {
   size_t segments_after = 0;
 };
 
-// Which batches belong to aborted transactions, and which markers nobody needs any more. Batches are shown to it in order,
-// from one that lies before every transaction in the list on.
+// Which batches belong to aborted transactions, and which markers nobody needs any more. Batches are shown to it in
+// order, from one that lies before every transaction in the list on.
 class TransactionFilter {
  public:
   TransactionFilter() = default;
@@ -117,7 +120,7 @@ class CleanJob {
 
   // kCorrupt: a damaged batch, as the message says. Whatever the error, Run is not called again.
   Result<Progress> Run();
-  // Removes the files that were not put in place. After an error, or to give up between two Runs.
+  // Removes the files that were not put in place. After an error, or to give up between two Runs. Blocks.
   void Discard();
 
   // After kDone: everything below is clean.
@@ -171,7 +174,7 @@ class CleanJob {
   // The next batch of the open source, whole and with a right checksum; nullopt at the end of the segment.
   Result<std::optional<record::BatchView>> NextBatch();
 
-  Result<bool> MapSome(uint64_t stop_at);  // whether the map is complete
+  Result<bool> MapSome(uint64_t stop_at);                 // whether the map is complete
   Result<bool> MapBatch(const record::BatchView& batch);  // whether there was room
 
   bool BeginGroup();
@@ -185,6 +188,7 @@ class CleanJob {
   Status Write(const record::BatchView& batch);
   Status WriteBuffer();
   Result<bool> FinishGroup();  // whether it is to be put in place
+  void DropGroup();
   Status PutAside();
   Status WriteIndex(std::string_view suffix, std::string_view bytes);
 

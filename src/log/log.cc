@@ -591,6 +591,7 @@ int64_t Log::LargestTimestamp(size_t segment) const {
 }
 
 Result<RemovalJob> Log::TruncateTo(Offset offset, int64_t now_ms) {
+  KB_CHECK(!is_being_cleaned_);
   if (offset >= log_end_offset_) return RemovalJob();
   if (offset <= segments_.front()->base_offset()) return TruncateFullyAndStartAt(offset, now_ms);
   const size_t cut = SegmentAt(offset);
@@ -622,6 +623,7 @@ Result<RemovalJob> Log::TruncateTo(Offset offset, int64_t now_ms) {
 }
 
 Result<RemovalJob> Log::TruncateFullyAndStartAt(Offset offset, int64_t now_ms) {
+  KB_CHECK(!is_being_cleaned_);
   RemovalJob job;
   job.file_system_ = &files_;
   Result<std::vector<io::DirectoryEntry>> entries = files_.List(directory_);

@@ -230,6 +230,9 @@ class Log {
   // ---- cleaning: see log/cleaner.h. At most one at a time; retention waits for its end, and nothing may be truncated.
   // first_dirty: where the last cleaning ended. Nothing to clean: dirty_bytes is 0.
   CleanablePart Cleanable(Offset first_dirty, Offset high_watermark, int64_t now_ms);
+  // Reads what Cleanable needs for max.compaction.lag.ms and a restart forgot: one small read for each segment. Blocks;
+  // where this was not called before, Cleanable does.
+  void LearnFirstTimes();
   CleanJob PrepareClean(const CleanablePart& part, CleanOptions options);
   // Puts a group in place; what it replaces is to be removed later. After an error the log refuses appends.
   Result<RemovalJob> ReplaceCleaned(CleanJob& job);

@@ -7,7 +7,9 @@
 namespace kb::log {
 namespace {
 
-constexpr size_t kFirstSlots = 1024;
+constexpr size_t kMostTables = 64;
+constexpr size_t kLeastSlots = 4096;  // of a table that is full, where there are several
+constexpr size_t kFirstSlots = 64;
 
 uint64_t LittleEndian(const uint8_t* from, size_t bytes) {
   uint64_t word = 0;
@@ -60,50 +62,62 @@ KeyHash HashKey(ByteView key, uint64_t secret0, uint64_t secret1) {
   return hash;
 }
 
-OffsetMap::OffsetMap(const Options& options)
-    : options_(options),
-      most_slots_(std::max<size_t>(options.most_bytes / kSlotBytes, 2)),
-      slots_(std::min(kFirstSlots, most_slots_)) {}
+OffsetMap::OffsetMap(const Options& options) : options_(options) {
+  const size_t slots = options.most_bytes / kSlotBytes;
+  tables_.resize(std::clamp<size_t>(slots / kLeastSlots, 1, kMostTables));
+  most_slots_ = std::max<size_t>(slots / tables_.size(), 2);
+  for (Table& table : tables_) table.slots.resize(std::min(kFirstSlots, most_slots_));
+}
+
+size_t OffsetMap::size_bytes() const {
+  size_t bytes = 0;
+  for (const Table& table : tables_) bytes += table.slots.size() * kSlotBytes;
+  return bytes;
+}
 
 size_t OffsetMap::Room(size_t slots) const {
   size_t room = static_cast<size_t>(static_cast<double>(slots) * options_.load_factor);
   return std::clamp<size_t>(room, 1, slots - 1);  // one slot stays free: a search ends there
 }
 
-OffsetMap::Slot& OffsetMap::SlotFor(const KeyHash& hash) {
+size_t OffsetMap::SlotFor(const Table& table, const KeyHash& hash) {
   // The hash as a fraction of the table: any number of slots will do.
-  auto at = static_cast<size_t>((static_cast<unsigned __int128>(hash.high) * slots_.size()) >> 64);
-  while (slots_[at].offset >= 0 && slots_[at].hash != hash) at = at + 1 == slots_.size() ? 0 : at + 1;
-  return slots_[at];
+  const std::vector<Slot>& slots = table.slots;
+  auto at = static_cast<size_t>((static_cast<unsigned __int128>(hash.high) * slots.size()) >> 64);
+  while (slots[at].offset >= 0 && slots[at].hash != hash) at = at + 1 == slots.size() ? 0 : at + 1;
+  return at;
 }
 
-bool OffsetMap::Grow() {
-  if (slots_.size() >= most_slots_) return false;
-  std::vector<Slot> old(std::min(slots_.size() * 2, most_slots_));
-  std::swap(old, slots_);
+bool OffsetMap::Grow(Table& table) {
+  if (table.slots.size() >= most_slots_) return false;
+  std::vector<Slot> old(std::min(table.slots.size() * 2, most_slots_));
+  std::swap(old, table.slots);
   for (const Slot& slot : old) {
-    if (slot.offset >= 0) SlotFor(slot.hash) = slot;
+    if (slot.offset >= 0) table.slots[SlotFor(table, slot.hash)] = slot;
   }
   return true;
 }
 
 bool OffsetMap::Put(ByteView key, Offset offset) {
   const KeyHash hash = HashKey(key, options_.secret[0], options_.secret[1]);
-  Slot* slot = &SlotFor(hash);
-  if (slot->offset < 0) {
-    if (size_ >= Room(slots_.size())) {
-      if (!Grow()) return false;
-      slot = &SlotFor(hash);
+  Table& table = tables_[TableFor(hash)];
+  size_t at = SlotFor(table, hash);
+  if (table.slots[at].offset < 0) {
+    if (table.size >= Room(table.slots.size())) {
+      if (!Grow(table)) return false;
+      at = SlotFor(table, hash);
     }
+    ++table.size;
     ++size_;
   }
-  slot->hash = hash;
-  slot->offset = offset.value();
+  table.slots[at] = {hash, offset.value()};
   return true;
 }
 
 std::optional<Offset> OffsetMap::Find(ByteView key) const {
-  const Slot& slot = SlotFor(HashKey(key, options_.secret[0], options_.secret[1]));
+  const KeyHash hash = HashKey(key, options_.secret[0], options_.secret[1]);
+  const Table& table = tables_[TableFor(hash)];
+  const Slot& slot = table.slots[SlotFor(table, hash)];
   if (slot.offset < 0) return std::nullopt;
   return Offset(slot.offset);
 }

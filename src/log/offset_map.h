@@ -1,9 +1,10 @@
-// OffsetMap: the last offset of every key that a cleaning has seen. Keys are not kept: 128 bits stand for one, made with a
-// secret that is drawn for each cleaning, so that nobody can make two keys that are taken for each other (the older one
-// would be lost).
+// OffsetMap: the last offset of every key that a cleaning has seen. Keys are not kept: 128 bits stand for one, made
+// with a secret that is drawn for each cleaning, so that nobody can make two keys that are taken for each other (the
+// older one would be lost).
 //
-// 24 bytes a slot in one table, begun small, doubled when it is filled to the load factor, never larger than most_bytes.
-// One thread at a time.
+// 24 bytes a slot in up to 64 tables, which the hash deals the keys to. A table begins small, and is doubled when it is
+// filled to the load factor; all together are never larger than most_bytes, and while one is doubled only that one is
+// there twice. One thread at a time.
 #pragma once
 
 #include <cstddef>
@@ -40,7 +41,7 @@ class OffsetMap {
   bool Put(ByteView key, Offset offset);
   std::optional<Offset> Find(ByteView key) const;
   size_t size() const { return size_; }
-  size_t size_bytes() const { return slots_.size() * kSlotBytes; }
+  size_t size_bytes() const;
 
  private:
   struct Slot {
@@ -48,14 +49,18 @@ class OffsetMap {
     int64_t offset = -1;  // -1: free
   };
   static_assert(sizeof(Slot) == kSlotBytes);
-  Slot& SlotFor(const KeyHash& hash);
-  const Slot& SlotFor(const KeyHash& hash) const { return const_cast<OffsetMap*>(this)->SlotFor(hash); }
+  struct Table {
+    std::vector<Slot> slots;
+    size_t size = 0;
+  };
+  static size_t SlotFor(const Table& table, const KeyHash& hash);
+  size_t TableFor(const KeyHash& hash) const { return hash.low % tables_.size(); }
   size_t Room(size_t slots) const;
-  bool Grow();
+  bool Grow(Table& table);
 
   const Options options_;
-  const size_t most_slots_;
-  std::vector<Slot> slots_;
+  size_t most_slots_;  // of a table
+  std::vector<Table> tables_;
   size_t size_ = 0;
 };
 
