@@ -234,7 +234,7 @@ class DirectoryVerifier {
       context.is_last = i + 1 == contents.segments.size();
       if (!context.is_last) context.limit = contents.segments[i + 1];
       context.expected = log.next_offset;
-      context.gaps_below = GapsBelow(partition, is_metadata);
+      context.gaps_below = GapsBelow(partition, contents.segments.back(), is_metadata);
       context.was_clean = was_clean_;
       context.is_metadata = is_metadata;
       context.epochs = epochs;
@@ -249,12 +249,12 @@ class DirectoryVerifier {
     return log;
   }
 
-  // Below this the cleaner was at work, and took out what it liked.
-  Offset GapsBelow(const TopicPartition& partition, bool is_metadata) const {
+  // Below this the cleaner was at work, and took out what it liked: in a log that is named, anywhere but in the last
+  // segment. The offset there is where the last cleaning ended, and one that was cut short may have come further.
+  Offset GapsBelow(const TopicPartition& partition, Offset last_segment, bool is_metadata) const {
     if (is_metadata) return Offset(0);
     if (!has_cleaner_) return Offset(INT64_MAX);
-    auto cleaned = cleaner_.find(partition);
-    return cleaned == cleaner_.end() ? Offset(0) : cleaned->second;
+    return cleaner_.contains(partition) ? last_segment : Offset(0);
   }
 
   // Above the recovery point the next start learns the epochs from the batches, unless the last stop was a clean one.

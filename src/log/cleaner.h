@@ -18,25 +18,23 @@
 //
 // What stays of a batch, byte for byte what Apache Kafka leaves:
 //   - a record without a key goes, as does one whose key comes again below the first uncleanable offset;
-//   - the first cleaning that keeps a tombstone (a record without a value) writes a delete horizon into its batch: now
-//   +
+//   - the first cleaning that keeps a tombstone (a record without a value) writes a delete horizon into its batch: now +
 //     delete.retention.ms; a cleaning behind that time removes it;
 //   - data of aborted transactions goes. A marker stays while there is data of its transaction; then it gets a horizon;
-//   - offsets do not change, nor first and last offset, producer and sequence of a batch. A batch of which nothing is
-//   left
+//   - offsets do not change, nor first and last offset, producer and sequence of a batch. A batch of which nothing is left
 //     goes, unless it is the last one of a producer that is known, or ends at the first uncleanable offset: then its
 //     header stays, without records. Batches of which nothing goes are copied as they are.
 //
 // Swap. <base>.log.cleaned and its indexes are written and synced, then renamed to .swap and the directory synced; now
 // the cleaning has happened: the old segments become .deleted, oldest first, and .swap loses its suffix, the log last.
-// Opening the log after a crash finishes this, or removes what was not synced (log/leftovers.h). Old files stay
-// readable for who holds them.
+// Opening the log after a crash finishes this, or removes what was not synced (log/leftovers.h). Old files stay readable
+// for who holds them.
 //
 // Only whole segments that are on the disk are cleaned: a record must not go because of a later one that a power cut
 // would take. A damaged batch ends the cleaning with an error and what was not put in place is not.
 //
-// A job is used by one thread at a time. Its memory: the map, one batch (packed and once more unpacked), what is
-// written with one call.
+// A job is used by one thread at a time. Its memory: the map, one batch (packed and once more unpacked), what is written
+// with one call.
 #pragma once
 
 #include <cstdint>

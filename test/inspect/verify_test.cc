@@ -120,6 +120,16 @@ TEST_F(VerifyTest, ASegmentThatIsMissing) {
   ExpectOne("codecs-0/00000000000000000058.log: position 0, offset 30: no batch holds the offsets from here to 57");
 }
 
+TEST_F(VerifyTest, AGapWhereCompactionWas) {
+  // A cleaning that was cut short had come further than the checkpoint says.
+  Replace("cleaner-offset-checkpoint", "compacted 0 122", "compacted 0 0");
+  EXPECT_EQ(Run(), 0) << out_.str();
+  Replace("cleaner-offset-checkpoint", "compacted 0 0", "another 0 0");
+  const std::string findings = Findings();
+  EXPECT_NE(findings.find("/golden/compacted-0/00000000000000000000.log: position "), std::string::npos) << findings;
+  EXPECT_NE(findings.find("no batch holds the offsets from here to"), std::string::npos) << findings;
+}
+
 TEST_F(VerifyTest, ABatchTwice) {
   const std::string path = "/golden/lat-0/00000000000000000000.log";
   files_.Put(path, files_.Get(path) + files_.Get(path).substr(166));
