@@ -1,5 +1,7 @@
 #include "broker/config_view.h"
 
+#include "config/value.h"
+
 namespace kb::broker {
 
 using metadata::ConfigResourceType;
@@ -36,6 +38,9 @@ log::LogConfig LogConfigOf(const config::TopicConfig& topic, const config::Serve
   log.retention_ms = topic.retention_ms;
   log.retention_bytes = topic.retention_bytes;
   log.max_compaction_lag_ms = topic.max_compaction_lag_ms;
+  log.min_compaction_lag_ms = topic.min_compaction_lag_ms;
+  log.delete_retention_ms = topic.delete_retention_ms;
+  log.min_cleanable_dirty_ratio = topic.min_cleanable_dirty_ratio;
   log.producer_id_expiration_ms = server.producer_id_expiration_ms;
   return log;
 }
@@ -69,6 +74,20 @@ partition::PartitionConfig ConfigView::PartitionConfigOf(const metadata::Metadat
   config.flush_ms = topic.flush_ms;
   config.file_delete_delay_ms = topic.file_delete_delay_ms;
   return config;
+}
+
+partition::CleaningSettings ConfigView::CleaningSettingsOf(const metadata::MetadataImage& image) const {
+  const config::Layers layers = LayersOf(image);
+  auto integer = [&](std::string_view key) { return config::IntegerOf(config::BrokerValue(layers, key).value()); };
+  auto real = [&](std::string_view key) { return config::DoubleOf(config::BrokerValue(layers, key).value()); };
+  partition::CleaningSettings settings;
+  settings.threads = static_cast<int32_t>(integer("log.cleaner.threads"));
+  settings.map_bytes = integer("log.cleaner.dedupe.buffer.size");
+  settings.map_load_factor = real("log.cleaner.io.buffer.load.factor");
+  settings.io_buffer_bytes = integer("log.cleaner.io.buffer.size");
+  settings.most_bytes_per_second = real("log.cleaner.io.max.bytes.per.second");
+  settings.backoff_ms = integer("log.cleaner.backoff.ms");
+  return settings;
 }
 
 }  // namespace kb::broker

@@ -8,6 +8,7 @@
 #include "config/server_config.h"
 #include "config/topic_config.h"
 #include "metadata/image.h"
+#include "partition/cleaning.h"
 #include "partition/partition.h"
 
 namespace kb::broker {
@@ -24,6 +25,7 @@ class ConfigView {
   // Where this broker's keys are looked up. Valid as long as the image.
   config::Layers LayersOf(const metadata::MetadataImage& image) const;
   partition::PartitionConfig PartitionConfigOf(const metadata::MetadataImage& image, std::string_view topic) const;
+  partition::CleaningSettings CleaningSettingsOf(const metadata::MetadataImage& image) const;
 
  private:
   const config::ServerConfig& config_;

@@ -252,6 +252,7 @@ void FillTopics(const Settings& s, ServerConfig* c) {
   c->delete_topic_enable = s.Boolean("delete.topic.enable");
   c->log_segment_delete_delay_ms = s.Long("log.segment.delete.delay.ms");
   c->log_retention_check_interval_ms = s.Long("log.retention.check.interval.ms");
+  c->log_cleaner_enable = s.Boolean("log.cleaner.enable");
   c->log_initial_task_delay_ms = s.Long("log.initial.task.delay.ms");
   c->log_flush_scheduler_interval_ms = s.Long("log.flush.scheduler.interval.ms");
   c->log_flush_offset_checkpoint_interval_ms = s.Int("log.flush.offset.checkpoint.interval.ms");

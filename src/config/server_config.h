@@ -44,6 +44,7 @@ struct ServerConfig {
   bool delete_topic_enable = true;
   int64_t log_segment_delete_delay_ms = 60'000;
   int64_t log_retention_check_interval_ms = 300'000;
+  bool log_cleaner_enable = true;
   int64_t log_initial_task_delay_ms = 30'000;
   int64_t log_flush_scheduler_interval_ms = INT64_MAX;
   int32_t log_flush_offset_checkpoint_interval_ms = 60'000;

@@ -37,6 +37,7 @@ Status DataDirectories::LoadOne(State& state, const Wanted& wanted, Random& rand
   state.was_clean = clean->has_value();
   state.recovery_points = ReadOrNothing(files_, path + "/" + std::string(log::kRecoveryPointFile), log_);
   state.log_starts = ReadOrNothing(files_, path + "/" + std::string(log::kLogStartFile), log_);
+  state.clean_ends = ReadOrNothing(files_, path + "/" + std::string(log::kCleanerFile), log_);
   state.high_watermarks = ReadOrNothing(files_, path + "/" + std::string(log::kHighWatermarkFile), log_);
 
   Result<log::DataDirectoryContents> contents = log::ScanDataDirectory(files_, path);
@@ -130,6 +131,7 @@ void DataDirectories::PlaceReplica(const Uuid& directory_id, OpenRequest& reques
   request.recovery_point = Find(state.recovery_points, request.name);
   if (!request.recovery_point && state.has_recovery_points) request.recovery_point = Offset(0);
   request.log_start_offset = Find(state.log_starts, request.name);
+  request.clean_end = Find(state.clean_ends, request.name);
 }
 
 void DataDirectories::Forget(const TopicPartition& name) {
@@ -147,7 +149,9 @@ CheckpointJob DataDirectories::PrepareCheckpoints(const std::vector<CheckpointEn
   for (State& state : states_) {
     const std::string& path = state.directory.path;
     auto recovery_points = state.recovery_points, log_starts = state.log_starts, high_watermarks = state.high_watermarks;
-    for (auto* offsets : {&recovery_points, &log_starts, &high_watermarks}) {
+    auto clean_ends = state.clean_ends;
+    size_t served = 0;
+    for (auto* offsets : {&recovery_points, &log_starts, &high_watermarks, &clean_ends}) {
       std::erase_if(*offsets, [this](const auto& one) { return !places_.contains(one.first) || forgotten_.contains(one.first); });
     }
     for (const CheckpointEntry& entry : entries) {
@@ -158,13 +162,17 @@ CheckpointJob DataDirectories::PrepareCheckpoints(const std::vector<CheckpointEn
       recovery_points[entry.name] = entry.recovery_point;
       high_watermarks[entry.name] = entry.high_watermark;
       if (entry.log_start_offset > Offset(0)) log_starts[entry.name] = entry.log_start_offset;
+      if (entry.clean_end) clean_ends[entry.name] = *entry.clean_end;
+      ++served;
     }
+    state.all_are_served = served == state.replicas;
     auto add = [&](std::string_view name, log::OffsetCheckpoint& content, log::OffsetCheckpoint& now) {
       if (content != now) job.to_write_.push_back({path + "/" + std::string(name), std::move(now), &content});
     };
     add(log::kRecoveryPointFile, state.recovery_points, recovery_points);
     add(log::kLogStartFile, state.log_starts, log_starts);
     add(log::kHighWatermarkFile, state.high_watermarks, high_watermarks);
+    add(log::kCleanerFile, state.clean_ends, clean_ends);
   }
   return job;
 }
@@ -190,6 +198,7 @@ void DataDirectories::CheckpointsWritten(CheckpointJob& job) {
 
 Status DataDirectories::MarkClean(BrokerEpoch broker_epoch) {
   for (State& state : states_) {
+    if (!state.all_are_served) continue;
     KB_RETURN_IF_ERROR(log::WriteCleanShutdown(files_, state.directory.path, broker_epoch.value()));
   }
   return Status();

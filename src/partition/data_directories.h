@@ -67,7 +67,8 @@ class DataDirectories {
   // files go on saying what they said. Files whose content is as it was are not written. One job at a time.
   CheckpointJob PrepareCheckpoints(const std::vector<CheckpointEntry>& entries);
   void CheckpointsWritten(CheckpointJob& job);
-  // The last act of a clean stop.
+  // The last act of a clean stop. A directory with a replica that was not open and sound when the last CheckpointJob was
+  // prepared is left out: nobody knows the state of its files.
   Status MarkClean(BrokerEpoch broker_epoch);
 
  private:
@@ -75,7 +76,8 @@ class DataDirectories {
     Directory directory;
     bool was_clean = false;
     size_t replicas = 0;
-    log::OffsetCheckpoint recovery_points, log_starts, high_watermarks;  // what the files say
+    log::OffsetCheckpoint recovery_points, log_starts, high_watermarks, clean_ends;  // what the files say
+    bool all_are_served = true;        // when the last CheckpointJob was prepared
     bool has_recovery_points = false;  // the checkpoint was there, and whole
   };
   Status LoadOne(State& state, const Wanted& wanted, Random& random);

@@ -440,10 +440,15 @@ reactor::Task<OffsetLookup> Partition::FindOffset(int64_t timestamp, IsolationLe
     if (epoch) found.leader_epoch = epoch->value();
     co_return found;
   }
-  log::TimestampLookupJob job =
-      timestamp == kMaxTimestamp ? log_->PrepareMaxTimestampLookup() : log_->PrepareTimestampLookup(timestamp);
-  auto run = environment_.disk.Run([&job] { return job.Run(); });
-  Result<std::optional<log::TimestampOffset>> result = co_await run;
+  Result<std::optional<log::TimestampOffset>> result = std::optional<log::TimestampOffset>();
+  uint64_t replacements = 0;
+  do {  // again when segments were replaced under its hands
+    replacements = log_->replacements();
+    log::TimestampLookupJob job =
+        timestamp == kMaxTimestamp ? log_->PrepareMaxTimestampLookup() : log_->PrepareTimestampLookup(timestamp);
+    auto run = environment_.disk.Run([&job] { return job.Run(); });
+    result = co_await run;
+  } while (replacements != log_->replacements());
   if (!result.ok()) {
     environment_.log.Error("looking up a time in " + name_.ToString() + ": " + result.error().message);
     found.error = ErrorCode::kKafkaStorageError;

@@ -66,6 +66,13 @@ struct Leadership {
   int32_t isr = 1;
 };
 
+// How one partition is cleaned.
+struct CleaningOptions {
+  log::CleanOptions clean;
+  double most_bytes_per_second = 1e300;  // read and written
+  int64_t retry_ms = 15'000;             // after one that found no room
+};
+
 // One batch of a Produce request.
 struct ProduceItem {
   PartitionId id;
@@ -228,6 +235,20 @@ class Partition : public std::enable_shared_from_this<Partition> {
   reactor::Task<void> Flushed();
   // Flushes everything and leaves the files as a clean stop leaves them. Only reads may follow.
   reactor::Task<Status> Close();
+
+  // Cleaning (partition/cleaning.h). What there is to clean; nothing while this partition cannot be cleaned: it is
+  // offline, being cleaned or closed, or an earlier cleaning met damage.
+  std::optional<log::CleanablePart> Cleanable(int64_t now_ms);
+  // replaced: takes what is to be removed later. Whether it came to its end; what is wrong is logged.
+  reactor::Task<bool> Clean(CleaningOptions options, std::function<void(log::RemovalJob)> replaced);
+  // Ends a cleaning that is under way and lets none begin any more.
+  reactor::Task<void> StopCleaning();
+  // The log counts as a compacted one from now on; true: it did not before.
+  bool MarkCompacted();
+  // Where the last cleaning ended; absent while the log was never compacted. From the checkpoint, and for it.
+  const std::optional<Offset>& clean_end() const { return clean_end_; }
+  void set_clean_end(std::optional<Offset> clean_end) { clean_end_ = clean_end; }
+
   // The device under this partition failed, as somebody else noticed.
   void TakeOffline(const Error& error);
   // It is deleted: answers everyone who waits (UNKNOWN_TOPIC_OR_PARTITION), fires all watches, and refuses whatever still
@@ -255,6 +276,11 @@ class Partition : public std::enable_shared_from_this<Partition> {
   ReadOutcome Unreadable(ErrorCode error) const;
   void Appended();
   void AdvanceHighWatermark(Offset to);
+  bool MayBeCleaned() const;
+  reactor::Task<Result<bool>> RunCleaning(log::CleanJob& job, double most_bytes_per_second,
+                                          const std::function<void(log::RemovalJob)>& replaced);
+  reactor::Task<void> Throttle(uint64_t bytes, double most_bytes_per_second);
+  void CleaningFailed(const Error& error, int64_t retry_ms);
   void StartFlush();
   void RequestCheckpoint();
   void FlushLater();
@@ -278,6 +304,11 @@ class Partition : public std::enable_shared_from_this<Partition> {
   bool offline_ = false;
   bool retired_ = false;
   std::string refusal_;  // why no records are taken
+  std::optional<Offset> clean_end_;
+  bool may_be_cleaned_ = true;
+  bool is_being_cleaned_ = false;
+  int64_t clean_not_before_ms_ = 0;
+  reactor::Signal cleaned_;
   std::deque<Waiter> waiters_;  // ascending by offset
   std::vector<std::shared_ptr<Watch>> watches_;
   reactor::Signal flushed_;

@@ -53,6 +53,7 @@ Opened OpenLog(io::FileSystem& files, const OpenRequest& request, int64_t now_ms
   options.config = request.config.log;
   options.was_clean = request.was_clean;
   options.recovery_point = request.recovery_point;
+  options.was_compacted = request.clean_end.has_value();
   options.log_start_offset = request.log_start_offset;
   options.now_ms = now_ms;
   options.jitter_seed = seed;
@@ -65,6 +66,8 @@ Opened OpenLog(io::FileSystem& files, const OpenRequest& request, int64_t now_ms
     (*log)->FlushCompleted(flush, flushed);
     if (!flushed.ok()) return {flushed.error(), std::move(report)};
   }
+  const log::LogConfig& config = request.config.log;
+  if (log.ok() && config.cleanup_compact && config.max_compaction_lag_ms < INT64_MAX) (*log)->LearnFirstTimes();
   return {std::move(log), std::move(report)};
 }
 
@@ -124,6 +127,7 @@ reactor::Task<Status> PartitionTable::Open(OpenRequest request) {
                                      }};
   entry->partition = Partition::Make(environment, request.id, request.name, std::move(opened.log).value(),
                                      request.config, request.leadership);
+  entry->partition->set_clean_end(request.clean_end);
   auto refusal = refusals_.find(entry->data_directory);
   if (refusal != refusals_.end()) entry->partition->RefuseRecords(refusal->second);
   entry->changed.NotifyAll();
@@ -138,6 +142,8 @@ reactor::Task<Status> PartitionTable::Delete(PartitionId id, int64_t file_delete
   entries_.erase(id);
   if (partition != nullptr) {
     partition->Retire();
+    auto stop = partition->StopCleaning();
+    co_await stop;
     auto flushed = partition->Flushed();
     co_await flushed;
   }
@@ -301,7 +307,7 @@ std::vector<CheckpointEntry> PartitionTable::Checkpoint() {
     if (entry->partition == nullptr || entry->partition->offline()) continue;
     log::Log& log = entry->partition->log();
     entries.push_back({entry->name, id.topic_id, entry->data_directory, log.recovery_point(), log.log_start_offset(),
-                       entry->partition->high_watermark()});
+                       entry->partition->high_watermark(), entry->partition->clean_end()});
   }
   return entries;
 }
@@ -366,6 +372,8 @@ reactor::Task<Status> PartitionTable::CloseAll() {
     auto wait = Await(id);
     std::shared_ptr<Partition> partition = co_await wait;
     if (partition == nullptr) continue;
+    auto stop = partition->StopCleaning();
+    co_await stop;
     auto close = partition->Close();
     Status closed = co_await close;
     if (!closed.ok() && first.ok()) first = closed;

@@ -36,6 +36,7 @@ struct OpenRequest {
   bool was_clean = false;      // the node's last stop
   std::optional<Offset> recovery_point = Offset(0);  // from the checkpoints; nullopt: there are none that could tell
   std::optional<Offset> log_start_offset;
+  std::optional<Offset> clean_end;  // where the last cleaning ended, if there ever was one
 };
 
 // For the checkpoint files: what of a partition survives a restart.
@@ -46,6 +47,13 @@ struct CheckpointEntry {
   Offset recovery_point;
   Offset log_start_offset;
   Offset high_watermark;
+  std::optional<Offset> clean_end;
+};
+
+// What is to be cleaned.
+struct CleaningCandidate {
+  PartitionId id;
+  double dirty_ratio = 0;
 };
 
 class PartitionTable {
@@ -100,6 +108,13 @@ class PartitionTable {
   // Removes what retention no longer keeps, forgets producers that have been silent for too long, and closes files that
   // nobody uses. Now and then.
   reactor::Task<void> ApplyRetention();
+
+  // For partition/cleaning.h. The partition that is to be cleaned first, if any is dirty enough.
+  std::optional<CleaningCandidate> Dirtiest(const std::vector<PartitionId>& but_not);
+  bool MarkCompacted(const PartitionId& id);                           // see Partition
+  void UnmarkCompacted(const PartitionId& id);                         // that could not be written down
+  reactor::Task<bool> Clean(PartitionId id, CleaningOptions options);  // see Partition
+  reactor::Task<void> StopCleaning();                                  // of all
   size_t size() const { return entries_.size(); }
   // That were opened, or failed to, since the start. From any thread.
   size_t done_opening() const { return done_opening_.load(std::memory_order_relaxed); }

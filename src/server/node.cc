@@ -210,6 +210,17 @@ reactor::Task<void> Node::Start() {
   co_await open;
   environment_.reactors[0]->Spawn(KeepHouse());
   environment_.reactors[0]->Spawn(WatchSpace());
+  if (config_.log_cleaner_enable && !stopping_) StartCleaning();
+}
+
+void Node::StartCleaning() {
+  partition::Cleaning::Environment environment;
+  environment.reactors = environment_.reactors;
+  for (const std::unique_ptr<Part>& part : parts_) environment.tables.push_back(&part->shard->partitions());
+  environment.settings = [this] { return configs_.CleaningSettingsOf(images_->Get()); };
+  environment.write_checkpoints = [this] { return SaveCheckpoints(); };
+  cleaning_ = std::make_unique<partition::Cleaning>(std::move(environment));
+  cleaning_->Start();
 }
 
 reactor::Task<Status> Node::WriteCheckpoints() {
@@ -369,6 +380,10 @@ reactor::Task<Status> Node::Stop(int64_t deadline_ns) {
   while (chores_under_way_ > 0) {  // they write the same files
     auto wait = house_kept_.Wait();
     co_await wait;
+  }
+  if (cleaning_ != nullptr) {
+    auto stop = cleaning_->Stop();
+    co_await stop;
   }
   auto close = [this](size_t i) { return parts_[i]->shard->partitions().CloseAll(); };
   auto closing = reactor::RunOnEach(environment_.reactors, close);

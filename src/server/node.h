@@ -31,6 +31,7 @@
 #include "metrics/metrics.h"
 #include "net/acceptor.h"
 #include "net/connection_set.h"
+#include "partition/cleaning.h"
 #include "partition/data_directories.h"
 #include "reactor/disk_pool.h"
 #include "reactor/published.h"
@@ -83,6 +84,7 @@ class Node {
   reactor::Task<void> WatchSpace();
   void TellShortage(const SpaceWatch::Change& change);
   reactor::Task<void> SaveProgress();
+  void StartCleaning();
   reactor::Task<void> ApplyRetention();
   reactor::Task<Status> WriteCheckpoints();
   reactor::Task<Status> SaveCheckpoints();
@@ -111,6 +113,7 @@ class Node {
   reactor::Signal house_kept_;
   std::optional<reactor::Completion<void>> call_;  // what the house's keeper waits for between chores
   bool retention_is_urgent_ = false;
+  std::unique_ptr<partition::Cleaning> cleaning_;
 };
 
 }  // namespace kb::server

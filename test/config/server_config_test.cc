@@ -171,7 +171,7 @@ TEST_F(ServerConfigTest, TwoLinesNameWhatHasNoEffect) {
   ASSERT_TRUE(config.ok()) << config.error().message;
   EXPECT_THAT(config->warnings,
               ElementsAre("Configuration keys that have no effect yet: listener.name.plaintext.max.connections, "
-                          "log.cleaner.threads, num.io.threads, offsets.topic.replication.factor, "
+                          "num.io.threads, offsets.topic.replication.factor, "
                           "share.coordinator.state.topic.min.isr, "
                           "share.coordinator.state.topic.replication.factor, transaction.state.log.min.isr, "
                           "transaction.state.log.replication.factor",

@@ -101,6 +101,36 @@ TEST_F(DataDirectoriesTest, WhatIsKnownOfADeletedReplicaIsNotSaidOfTheNextOne) {
   EXPECT_EQ(RecoveryPoints(), (log::OffsetCheckpoint{{{"a", 0}, Offset(1)}}));
 }
 
+TEST_F(DataDirectoriesTest, WhereTheLastCleaningEndedIsReadBack) {
+  AddReplica("a", kA);
+  AddReplica("b", kB);
+  Load();
+  Placed("a", kA);
+  Placed("b", kB);
+  CheckpointEntry compacted = At("a", kA, 9);
+  compacted.clean_end = Offset(7);
+  ASSERT_TRUE(Write({compacted, At("b", kB, 9)}).ok());
+  EXPECT_EQ(files_.Get("/data/cleaner-offset-checkpoint"), "0\n1\na 0 7\n");
+  Load();
+  EXPECT_EQ(Placed("a", kA).clean_end, Offset(7));
+  EXPECT_FALSE(Placed("b", kB).clean_end.has_value());
+  ASSERT_TRUE(Write({At("b", kB, 9)}).ok());  // the other could not be opened
+  EXPECT_EQ(files_.Get("/data/cleaner-offset-checkpoint"), "0\n1\na 0 7\n");
+}
+
+TEST_F(DataDirectoriesTest, ADirectoryWithAReplicaThatWasNotServedIsNotMarkedClean) {
+  AddReplica("a", kA);
+  AddReplica("b", kB);
+  Load();
+  Placed("a", kA);
+  Placed("b", kB);
+  for (bool all : {false, true}) {
+    ASSERT_TRUE(Write(all ? std::vector{At("a", kA, 5), At("b", kB, 5)} : std::vector{At("a", kA, 5)}).ok());
+    ASSERT_TRUE(directories_->MarkClean(BrokerEpoch(1)).ok());
+    EXPECT_EQ(files_.Contents().contains("/data/.kafka_cleanshutdown"), all);
+  }
+}
+
 TEST_F(DataDirectoriesTest, AFileThatCannotBeWrittenHindersNoOther) {
   AddReplica("a", kA);
   Load();

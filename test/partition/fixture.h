@@ -27,6 +27,15 @@
 
 namespace kb::partition {
 
+// Keeps what is said.
+class NotingLog final : public LogSink {
+ public:
+  void Write(Severity severity, std::string_view line) override {
+    if (severity == Severity::kError) errors.emplace_back(line);
+  }
+  std::vector<std::string> errors;
+};
+
 class PartitionFixture : public ::testing::Test {
  protected:
   static constexpr BrokerId kNode{1};
@@ -45,7 +54,12 @@ class PartitionFixture : public ::testing::Test {
     reactor_ = scheduler_.MakeReactor(0);
     disk_ = std::make_unique<test::HeldDiskPool>();
     PartitionTable::Environment environment{
-        **reactor_, *disk_, files_, scheduler_.clock(), NullLogSink(), kNode,
+        **reactor_,
+        *disk_,
+        files_,
+        scheduler_.clock(),
+        said_,
+        kNode,
         [this](const std::string& directory, const Error&) { failed_directories_.push_back(directory); }};
     table_ = std::make_unique<PartitionTable>(environment);
   }
@@ -110,7 +124,8 @@ class PartitionFixture : public ::testing::Test {
 
   // ---- partitions
 
-  OpenRequest RequestFor(const std::string& topic, PartitionConfig config = {}, const std::string& directory = "/data") {
+  OpenRequest RequestFor(const std::string& topic, PartitionConfig config = {},
+                         const std::string& directory = "/data") {
     OpenRequest request;
     request.id = {Uuid(1, std::hash<std::string>{}(topic)), 0};
     request.name = {topic, 0};
@@ -214,6 +229,7 @@ class PartitionFixture : public ::testing::Test {
 
   test::SimScheduler scheduler_{1};
   test::SimFileSystem files_{1};
+  NotingLog said_;
   std::unique_ptr<test::SimReactor> reactor_;
   std::unique_ptr<test::HeldDiskPool> disk_;
   std::unique_ptr<PartitionTable> table_;
