@@ -6,7 +6,8 @@
 //   load --port=P --pid=B --mode=idle --connections=1000
 //
 // produce: every connection writes to one partition, `in_flight` requests at a time, always the same batch of
-//   `records` records of `record_bytes`, made once: what the load costs is sending and receiving.
+//   `records` records of `record_bytes`, made once: what the load costs is sending and receiving. With `keys` it has
+//   3,000 batches by turns, each record with one of so many keys and a value that compresses to half.
 // fetch: every connection reads one partition from its beginning to its end, again and again.
 // idle: opens the connections, asks each for ApiVersions, and reports what the broker's memory grew by.
 //
@@ -25,6 +26,7 @@
 #include <cstring>
 #include <deque>
 #include <memory>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -39,6 +41,7 @@ DEFINE_int32(connections, 1, "");
 DEFINE_int32(in_flight, 1, "requests of a connection without an answer (produce)");
 DEFINE_int32(records, 1, "in a batch");
 DEFINE_int32(record_bytes, 100, "of a record's value");
+DEFINE_int32(keys, 0, "how many there are (produce); 0: the records have none");
 DEFINE_int32(acks, 1, "0 is not possible here: there would be no answer to count");
 DEFINE_double(seconds, 5, "after which no request is sent any more");
 DEFINE_int64(requests, 0, "instead of seconds, when above 0");
@@ -132,13 +135,16 @@ class Client {
 
 class ProducingClient : public Client {
  public:
-  ProducingClient(int index, const std::string& batch)
-      : Client(index),
-        batch_bytes_(static_cast<int64_t>(batch.size())),
-        request_(kb::raw::ProduceRequest(index, FLAGS_topic, partition_, static_cast<int16_t>(FLAGS_acks), batch)) {}
+  ProducingClient(int index, const std::vector<std::string>& batches)
+      : Client(index), batch_bytes_(static_cast<int64_t>(batches[0].size())) {
+    for (const std::string& batch : batches) {
+      requests_.push_back(
+          kb::raw::ProduceRequest(index, FLAGS_topic, partition_, static_cast<int16_t>(FLAGS_acks), batch));
+    }
+  }
 
  protected:
-  std::string_view Next() override { return request_; }
+  std::string_view Next() override { return requests_[next_++ % requests_.size()]; }
   void Answer(std::string_view frame) override {
     const kb::raw::Produced answer = kb::raw::ParseProduced(frame);
     if (answer.error != 0) Die("Produce: error " + std::to_string(answer.error));
@@ -147,7 +153,8 @@ class ProducingClient : public Client {
 
  private:
   const int64_t batch_bytes_;
-  const std::string request_;
+  std::vector<std::string> requests_;
+  size_t next_ = 0;
 };
 
 class FetchingClient : public Client {
@@ -261,6 +268,27 @@ void RunIdle() {
          after - before);
 }
 
+std::vector<std::string> Batches() {
+  const auto record_bytes = static_cast<size_t>(FLAGS_record_bytes);
+  const auto records = static_cast<size_t>(FLAGS_records);
+  if (FLAGS_keys == 0) return {kb::raw::Batch(std::vector<std::string>(records, std::string(record_bytes, 'x')))};
+  constexpr size_t kBatches = 3000;
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::mt19937 random(1);
+  std::vector<std::string> batches;
+  while (batches.size() < kBatches) {
+    std::vector<std::string> keys, values;
+    while (keys.size() < records) {
+      const std::string number = std::to_string(random() % static_cast<unsigned>(FLAGS_keys));
+      keys.push_back("key-" + std::string(10 - std::min<size_t>(number.size(), 10), '0') + number);
+      values.emplace_back();
+      while (values.back().size() < record_bytes) values.back() += kDigits[random() % kDigits.size()];
+    }
+    batches.push_back(kb::raw::Batch(values, keys));
+  }
+  return batches;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -270,13 +298,11 @@ int main(int argc, char** argv) {
     RunIdle();
     return 0;
   }
-  const std::vector<std::string> values(static_cast<size_t>(FLAGS_records),
-                                        std::string(static_cast<size_t>(FLAGS_record_bytes), 'x'));
-  const std::string batch = kb::raw::Batch(values);
+  const std::vector<std::string> batches = Batches();
   Load load;
   for (int i = 0; i < FLAGS_connections; ++i) {
     if (FLAGS_mode == "produce") {
-      load.Add(std::make_unique<ProducingClient>(i, batch));
+      load.Add(std::make_unique<ProducingClient>(i, batches));
     } else if (FLAGS_mode == "fetch") {
       load.Add(std::make_unique<FetchingClient>(i));
     } else {

@@ -135,7 +135,7 @@ std::string Request(int16_t api_key, int16_t version, int32_t correlation_id, st
   return std::move(out.bytes());
 }
 
-std::string Batch(const std::vector<std::string>& values) {
+std::string Batch(const std::vector<std::string>& values, const std::vector<std::string>& keys) {
   Out tail;  // what the CRC covers
   tail.I16(0);
   tail.I32(static_cast<int32_t>(values.size()) - 1);
@@ -150,7 +150,8 @@ std::string Batch(const std::vector<std::string>& values) {
     record.I8(0);
     record.Varint(0);
     record.Varint(static_cast<int64_t>(i));
-    record.Varint(-1);
+    record.Varint(keys.empty() ? -1 : static_cast<int64_t>(keys[i].size()));
+    if (!keys.empty()) record.Raw(keys[i]);
     record.Varint(static_cast<int64_t>(values[i].size()));
     record.Raw(values[i]);
     record.Varint(0);

@@ -88,8 +88,8 @@ int Connect(uint16_t port);
 // Length, header and body of a request.
 std::string Request(int16_t api_key, int16_t version, int32_t correlation_id, std::string_view body);
 
-// The value of one record; keys and headers stay empty.
-std::string Batch(const std::vector<std::string>& values);
+// A batch of records with these values; headers stay empty, and keys where there are none.
+std::string Batch(const std::vector<std::string>& values, const std::vector<std::string>& keys = {});
 
 struct Produced {
   int32_t correlation_id = 0;
