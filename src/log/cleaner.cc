@@ -12,6 +12,8 @@ namespace {
 
 // A group is put in place between two reads of the home, with a handful of renames for each of its segments.
 constexpr size_t kMostSegmentsOfGroup = 32;
+// Keys that are hashed before the first of them is looked up: memory brings their slots meanwhile.
+constexpr size_t kLookedAtOnce = 32;
 // What stays of one batch, unpacked: far more than a batch that a broker accepted comes to.
 constexpr size_t kMostUnpackedBytes = 512 << 20;
 constexpr std::string_view kSuffixes[] = {kIndexSuffix, kTimeIndexSuffix, kTxnIndexSuffix, kLogSuffix};
@@ -133,10 +135,25 @@ Result<bool> CleanJob::MapBatch(const record::BatchView& batch) {
   record::RecordView record;
   record::RecordIterator::Answer answer;
   while ((answer = records.Next(&record)) == record::RecordIterator::kRecord) {
-    if (record.key && record.offset >= first_dirty_ && !map_->Put(*record.key, record.offset)) return false;
+    if (!record.key || record.offset < first_dirty_) continue;
+    looked_.push_back(LookAt(record));
+    if (looked_.size() == kLookedAtOnce && !MapLooked()) return false;
   }
   if (answer != record::RecordIterator::kEnd) return Damaged(sources_[source_], "the records cannot be read");
-  return true;
+  return MapLooked();
+}
+
+bool CleanJob::MapLooked() {
+  bool had_room = true;
+  for (const Looked& record : looked_) had_room = had_room && map_->Put(record.key, record.offset);
+  looked_.clear();
+  return had_room;
+}
+
+CleanJob::Looked CleanJob::LookAt(const record::RecordView& record) const {
+  Looked looked{record.offset, {}, record.key.has_value(), record.value.has_value()};
+  if (record.key) looked.key = map_->Hash(*record.key);
+  return looked;
 }
 
 Result<bool> CleanJob::MapSome(uint64_t stop_at) {
@@ -220,14 +237,38 @@ bool CleanJob::IsLastOfProducer(const record::BatchHeader& batch) const {
   return batch.is_control() && batch.producer_epoch() == last.epoch;
 }
 
-bool CleanJob::Keeps(const record::RecordView& record, const record::BatchHeader& batch) const {
+bool CleanJob::Keeps(const Looked& record, const record::BatchHeader& batch) const {
   if (batch.is_control() || record.offset >= mapped_end_) return true;
-  if (!record.key) return false;
-  std::optional<Offset> latest = map_->Find(*record.key);
+  if (!record.has_key) return false;
+  std::optional<Offset> latest = map_->Find(record.key);
   if (latest && record.offset < *latest) return false;
-  if (record.value) return true;
+  if (record.has_value) return true;
   std::optional<int64_t> horizon_ms = batch.delete_horizon_ms();
   return !horizon_ms || options_.now_ms < *horizon_ms;
+}
+
+Result<CleanJob::Verdict> CleanJob::Judge(const record::BatchView& batch) {
+  Verdict verdict;
+  record::RecordIterator records(batch, *decompressor_);
+  record::RecordView record;
+  record::RecordIterator::Answer answer;
+  while ((answer = records.Next(&record)) == record::RecordIterator::kRecord) {
+    looked_.push_back(LookAt(record));
+    if (looked_.size() == kLookedAtOnce) JudgeLooked(batch, verdict);
+  }
+  if (answer != record::RecordIterator::kEnd) return Damaged(sources_[source_], "the records cannot be read");
+  JudgeLooked(batch, verdict);
+  return verdict;
+}
+
+void CleanJob::JudgeLooked(const record::BatchHeader& batch, Verdict& verdict) {
+  for (const Looked& record : looked_) {
+    const bool keeps = Keeps(record, batch);
+    verdict.kept.push_back(keeps);
+    verdict.kept_count += keeps ? 1 : 0;
+    verdict.keeps_tombstone |= keeps && !record.has_value;
+  }
+  looked_.clear();
 }
 
 Status CleanJob::CopyBatch(const record::BatchView& batch) {
@@ -239,20 +280,9 @@ Status CleanJob::CopyBatch(const record::BatchView& batch) {
   const bool is_expired = horizon_ms && *horizon_ms <= options_.now_ms;
   const bool takes_all = is_unneeded && (!batch.is_control() || is_expired);
 
-  std::vector<bool> kept;
-  size_t kept_count = 0;
-  bool keeps_tombstone = false;
-  if (!takes_all) {
-    record::RecordIterator records(batch, *decompressor_);
-    record::RecordView record;
-    record::RecordIterator::Answer answer;
-    while ((answer = records.Next(&record)) == record::RecordIterator::kRecord) {
-      kept.push_back(Keeps(record, batch));
-      kept_count += kept.back() ? 1 : 0;
-      keeps_tombstone |= kept.back() && !record.value;
-    }
-    if (answer != record::RecordIterator::kEnd) return Damaged(sources_[source_], "the records cannot be read");
-  }
+  Result<Verdict> verdict = takes_all ? Verdict() : Judge(batch);
+  if (!verdict.ok()) return verdict.error();
+  const size_t kept_count = verdict->kept_count;
   const auto count = static_cast<uint64_t>(std::max(batch.record_count(), 0));
   statistics_.records_kept += kept_count;
   statistics_.records_removed += count - kept_count;
@@ -263,10 +293,10 @@ Status CleanJob::CopyBatch(const record::BatchView& batch) {
     group_.is_changed = true;
     return keeps_header ? WriteEmpty(batch) : Status();
   }
-  const bool needs_horizon = !horizon_ms && (keeps_tombstone || (batch.is_control() && is_unneeded));
+  const bool needs_horizon = !horizon_ms && (verdict->keeps_tombstone || (batch.is_control() && is_unneeded));
   if (kept_count == count && !needs_horizon) return Write(batch);
   group_.is_changed = true;
-  return WriteAnew(batch, kept, needs_horizon ? options_.now_ms + config_.delete_retention_ms : horizon_ms);
+  return WriteAnew(batch, verdict->kept, needs_horizon ? options_.now_ms + config_.delete_retention_ms : horizon_ms);
 }
 
 namespace {

@@ -160,6 +160,19 @@ class CleanJob {
     bool is_changed = false;
     std::vector<std::string_view> suffixes;  // of the files that it has
   };
+  // What decides about a record.
+  struct Looked {
+    Offset offset{0};
+    KeyHash key;
+    bool has_key = false;
+    bool has_value = false;
+  };
+  // What is to become of the records of a batch.
+  struct Verdict {
+    std::vector<bool> kept;
+    size_t kept_count = 0;
+    bool keeps_tombstone = false;
+  };
   enum class Phase { kStart, kMap, kBetweenGroups, kCopy };
 
   std::string PathOf(Offset base_offset, std::string_view suffix, std::string_view stage = "") const;
@@ -174,13 +187,17 @@ class CleanJob {
 
   Result<bool> MapSome(uint64_t stop_at);                 // whether the map is complete
   Result<bool> MapBatch(const record::BatchView& batch);  // whether there was room
+  bool MapLooked();
 
   bool BeginGroup();
   Status StartCopy();
   Result<bool> CopySome(uint64_t stop_at);  // whether the group is complete
   Status CopyBatch(const record::BatchView& batch);
+  Result<Verdict> Judge(const record::BatchView& batch);
+  void JudgeLooked(const record::BatchHeader& batch, Verdict& verdict);
+  Looked LookAt(const record::RecordView& record) const;
   bool IsLastOfProducer(const record::BatchHeader& batch) const;
-  bool Keeps(const record::RecordView& record, const record::BatchHeader& batch) const;
+  bool Keeps(const Looked& record, const record::BatchHeader& batch) const;
   Status WriteAnew(const record::BatchView& batch, const std::vector<bool>& kept, std::optional<int64_t> horizon_ms);
   Status WriteEmpty(const record::BatchHeader& batch);
   Status Write(const record::BatchView& batch);
@@ -212,6 +229,7 @@ class CleanJob {
   std::unique_ptr<io::File> source_file_;
   std::unique_ptr<SegmentScan> scan_;
   std::vector<uint8_t> batch_;
+  std::vector<Looked> looked_;  // records whose keys are being looked up
   std::unique_ptr<record::Decompressor> decompressor_;
   Group group_;
   bool directory_is_dirty_ = false;

@@ -10,6 +10,7 @@ namespace {
 constexpr size_t kMostTables = 64;
 constexpr size_t kLeastSlots = 4096;  // of a table that is full, where there are several
 constexpr size_t kFirstSlots = 64;
+constexpr double kQuickLoad = 0.6;  // where there may be more slots: at 0.9 a search looks at ten times as many
 
 uint64_t LittleEndian(const uint8_t* from, size_t bytes) {
   uint64_t word = 0;
@@ -76,14 +77,19 @@ size_t OffsetMap::size_bytes() const {
 }
 
 size_t OffsetMap::Room(size_t slots) const {
-  size_t room = static_cast<size_t>(static_cast<double>(slots) * options_.load_factor);
+  const double load = slots < most_slots_ ? std::min(kQuickLoad, options_.load_factor) : options_.load_factor;
+  size_t room = static_cast<size_t>(static_cast<double>(slots) * load);
   return std::clamp<size_t>(room, 1, slots - 1);  // one slot stays free: a search ends there
 }
 
+// The hash as a fraction of the table: any number of slots will do.
+size_t OffsetMap::HomeOf(const Table& table, const KeyHash& hash) {
+  return static_cast<size_t>((static_cast<unsigned __int128>(hash.high) * table.slots.size()) >> 64);
+}
+
 size_t OffsetMap::SlotFor(const Table& table, const KeyHash& hash) {
-  // The hash as a fraction of the table: any number of slots will do.
   const std::vector<Slot>& slots = table.slots;
-  auto at = static_cast<size_t>((static_cast<unsigned __int128>(hash.high) * slots.size()) >> 64);
+  size_t at = HomeOf(table, hash);
   while (slots[at].offset >= 0 && slots[at].hash != hash) at = at + 1 == slots.size() ? 0 : at + 1;
   return at;
 }
@@ -98,8 +104,14 @@ bool OffsetMap::Grow(Table& table) {
   return true;
 }
 
-bool OffsetMap::Put(ByteView key, Offset offset) {
+KeyHash OffsetMap::Hash(ByteView key) const {
   const KeyHash hash = HashKey(key, options_.secret[0], options_.secret[1]);
+  const Table& table = tables_[TableFor(hash)];
+  __builtin_prefetch(&table.slots[HomeOf(table, hash)], 1);
+  return hash;
+}
+
+bool OffsetMap::Put(const KeyHash& hash, Offset offset) {
   Table& table = tables_[TableFor(hash)];
   size_t at = SlotFor(table, hash);
   if (table.slots[at].offset < 0) {
@@ -114,8 +126,7 @@ bool OffsetMap::Put(ByteView key, Offset offset) {
   return true;
 }
 
-std::optional<Offset> OffsetMap::Find(ByteView key) const {
-  const KeyHash hash = HashKey(key, options_.secret[0], options_.secret[1]);
+std::optional<Offset> OffsetMap::Find(const KeyHash& hash) const {
   const Table& table = tables_[TableFor(hash)];
   const Slot& slot = table.slots[SlotFor(table, hash)];
   if (slot.offset < 0) return std::nullopt;

@@ -3,8 +3,12 @@
 // older one would be lost).
 //
 // 24 bytes a slot in up to 64 tables, which the hash deals the keys to. A table begins small, and is doubled when it is
-// filled to the load factor; all together are never larger than most_bytes, and while one is doubled only that one is
-// there twice. One thread at a time.
+// filled to 0.6, or, where it may not be larger, to the load factor. All together are never larger than most_bytes, and
+// while one is doubled only that one is there twice.
+//
+// Most of a search is waiting for memory: hash some keys first, which asks for their slots, and then look them up.
+//
+// One thread at a time.
 #pragma once
 
 #include <cstddef>
@@ -37,9 +41,10 @@ class OffsetMap {
 
   explicit OffsetMap(const Options& options);
 
-  // Notes that `key` was seen at `offset`, which is above all earlier ones. False: there is no room for another key.
-  bool Put(ByteView key, Offset offset);
-  std::optional<Offset> Find(ByteView key) const;
+  KeyHash Hash(ByteView key) const;
+  // Notes that the key was seen at `offset`, which is above all earlier ones. False: there is no room for another key.
+  bool Put(const KeyHash& hash, Offset offset);
+  std::optional<Offset> Find(const KeyHash& hash) const;
   size_t size() const { return size_; }
   size_t size_bytes() const;
 
@@ -53,6 +58,7 @@ class OffsetMap {
     std::vector<Slot> slots;
     size_t size = 0;
   };
+  static size_t HomeOf(const Table& table, const KeyHash& hash);
   static size_t SlotFor(const Table& table, const KeyHash& hash);
   size_t TableFor(const KeyHash& hash) const { return hash.low % tables_.size(); }
   size_t Room(size_t slots) const;
