@@ -28,6 +28,11 @@ bool Partition::MarkCompacted() {
   return true;
 }
 
+void Partition::UnmarkCompacted(int64_t retry_ms) {
+  clean_end_.reset();
+  clean_not_before_ms_ = environment_.clock.WallMs() + retry_ms;
+}
+
 // Waits until that many bytes were allowed; in short steps, so that nobody who ends the cleaning waits long.
 reactor::Task<void> Partition::Throttle(uint64_t bytes, double most_bytes_per_second) {
   constexpr double kLongestNs = 1e15;
@@ -134,8 +139,8 @@ bool PartitionTable::MarkCompacted(const PartitionId& id) {
   return partition != nullptr && partition->MarkCompacted();
 }
 
-void PartitionTable::UnmarkCompacted(const PartitionId& id) {
-  if (std::shared_ptr<Partition> partition = Find(id)) partition->set_clean_end(std::nullopt);
+void PartitionTable::UnmarkCompacted(const PartitionId& id, int64_t retry_ms) {
+  if (std::shared_ptr<Partition> partition = Find(id)) partition->UnmarkCompacted(retry_ms);
 }
 
 reactor::Task<bool> PartitionTable::Clean(PartitionId id, CleaningOptions options) {
@@ -243,13 +248,12 @@ reactor::Task<void> Cleaning::CleanOne(Choice choice, CleaningOptions options) {
       auto checkpoint = environment_.write_checkpoints();
       (void)co_await checkpoint;  // written again with the others
     }
-    LookAgain();
   } else {
-    // The next look, after the pause, tries again.
-    auto unmark = reactor::RunOn(home, [&table, &id] { table.UnmarkCompacted(id); });
+    auto unmark = reactor::RunOn(home, [&table, &id, &options] { table.UnmarkCompacted(id, options.retry_ms); });
     co_await unmark;
   }
   std::erase(under_way_, id);
+  LookAgain();
   changed_.NotifyAll();
 }
 

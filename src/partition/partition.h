@@ -245,6 +245,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   reactor::Task<void> StopCleaning();
   // The log counts as a compacted one from now on; true: it did not before.
   bool MarkCompacted();
+  // That could not be written down: it does not, and is not cleaned for a while.
+  void UnmarkCompacted(int64_t retry_ms);
   // Where the last cleaning ended; absent while the log was never compacted. From the checkpoint, and for it.
   const std::optional<Offset>& clean_end() const { return clean_end_; }
   void set_clean_end(std::optional<Offset> clean_end) { clean_end_ = clean_end; }

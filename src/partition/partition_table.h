@@ -112,7 +112,7 @@ class PartitionTable {
   // For partition/cleaning.h. The partition that is to be cleaned first, if any is dirty enough.
   std::optional<CleaningCandidate> Dirtiest(const std::vector<PartitionId>& but_not);
   bool MarkCompacted(const PartitionId& id);                           // see Partition
-  void UnmarkCompacted(const PartitionId& id);                         // that could not be written down
+  void UnmarkCompacted(const PartitionId& id, int64_t retry_ms);       // see Partition
   reactor::Task<bool> Clean(PartitionId id, CleaningOptions options);  // see Partition
   reactor::Task<void> StopCleaning();                                  // of all
   size_t size() const { return entries_.size(); }
