@@ -56,6 +56,8 @@ class File {
   virtual Status Preallocate(uint64_t size) = 0;
   // Asks the kernel to read the range ahead.
   virtual void WillRead(uint64_t position, uint64_t size) const = 0;
+  // Nobody is expected to read the range soon: what of it is in memory and on the disk may be dropped from memory. A hint.
+  virtual void WillNotRead(uint64_t /*position*/, uint64_t /*size*/) const {}
 
   // For sendfile; -1 where there is none (a simulation).
   virtual int descriptor() const = 0;

@@ -130,6 +130,10 @@ class RealFile final : public File {
     posix_fadvise(descriptor_, static_cast<off_t>(position), static_cast<off_t>(size), POSIX_FADV_WILLNEED);
   }
 
+  void WillNotRead(uint64_t position, uint64_t size) const override {
+    posix_fadvise(descriptor_, static_cast<off_t>(position), static_cast<off_t>(size), POSIX_FADV_DONTNEED);
+  }
+
   int descriptor() const override { return descriptor_; }
 
  private:

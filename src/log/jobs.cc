@@ -8,6 +8,8 @@ namespace {
 // More than a fetch returns at once (fetch.max.bytes is 55 MiB, but a partition's part is 1 MiB by default): what lies
 // further is read by the next.
 constexpr uint64_t kMostReadAheadBytes = 8 << 20;
+// What is checked at once for a reader: some of his fetches ahead, and not so much that he would notice the wait.
+constexpr uint64_t kLeastCheckedBytes = 2 << 20;
 
 bool IsMissing(const Error& error) { return error.kind == ErrorKind::kNotFound; }
 
@@ -55,7 +57,12 @@ Status FlushJob::Run() {
 
 void PrefetchJob::Run() {
   for (SegmentView& view : segments_) {
-    if (!view.Open(*file_system_, directory_).ok()) continue;
+    if (Status opened = view.Open(*file_system_, directory_); !opened.ok()) {
+      if (view.integrity != nullptr) failure_ = opened.error();
+      continue;
+    }
+    const bool was_checked_now = Check(view);
+    if (failure_) break;
     Lookup found = SegmentReader(view).Find(offset_, Blocking::kAllowed);
     if (found.index_is_damaged && view.is_active) active_index_is_damaged_ = true;
     if (found.index_is_damaged && !view.is_active) {
@@ -65,10 +72,21 @@ void PrefetchJob::Run() {
       view.index = nullptr;
     }
     if (found.outcome == Lookup::kEnd) continue;  // the offset was compacted away: the next segment has the first behind it
-    if (found.outcome == Lookup::kFound) ReadAhead(view, found.batch.position);
+    if (found.outcome == Lookup::kFound && !was_checked_now) ReadAhead(view, found.batch.position);
     break;
   }
   ReadAborted();
+}
+
+// Returns whether anything had to be checked: then it was read, too.
+bool PrefetchJob::Check(SegmentView& view) {
+  const uint64_t least_bytes = std::clamp(max_bytes_, kLeastCheckedBytes, kMostReadAheadBytes);
+  Result<std::vector<Stretch>> checked = CheckPiece(view, offset_, least_bytes);
+  if (!checked.ok()) failure_ = checked.error();
+  if (!checked.ok() || checked->empty()) return false;
+  view.integrity = std::make_shared<const Integrity>(view.integrity->With(*checked));
+  checked_.push_back({view.base_offset, std::move(*checked)});
+  return true;
 }
 
 void PrefetchJob::ReadAhead(const SegmentView& view, uint64_t position) const {
@@ -90,6 +108,27 @@ void PrefetchJob::ReadAborted() {
     if (!entries.ok()) continue;
     for (const TxnIndexEntry& entry : *entries) aborted.transactions.push_back(entry.transaction);
   }
+}
+
+// ---- ScrubJob
+
+uint64_t ScrubJob::bytes() const { return checked_.empty() ? 0 : checked_.back().end - checked_.front().begin; }
+
+Status ScrubJob::Run() {
+  KB_RETURN_IF_ERROR(segment_.Open(*file_system_, directory_));
+  // Behind the first page, which the kernel may have read ahead with the piece before.
+  bool was_in_memory = false;
+  const uint64_t piece = std::min<uint64_t>(kPieceBytes, part_.end - part_.begin);
+  for (uint64_t at = part_.begin + piece / 4; at < part_.begin + piece; at += std::max<uint64_t>(piece / 4, 1)) {
+    uint8_t byte;
+    Result<size_t> got = segment_.log->ReadCached(at, {&byte, 1});
+    was_in_memory |= got.ok() && *got == 1;
+  }
+  Result<std::vector<Stretch>> checked = CheckBatches(*segment_.log, segment_.base_offset, part_, {kPieceBytes, kNoOffset});
+  if (!checked.ok()) return checked.error();
+  checked_ = std::move(*checked);
+  if (!was_in_memory) segment_.log->WillNotRead(part_.begin, bytes());
+  return {};
 }
 
 // ---- TimestampLookupJob

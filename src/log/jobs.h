@@ -56,31 +56,69 @@ class FlushJob {
   bool is_short_of_room_ = false;  // a content could not be written; each can be written later, or be derived
 };
 
-// Brings what a read needs into memory: opens files, repairs a damaged index, reads the range ahead.
+// Brings what a read needs into memory: opens files, checks what nobody has checked, repairs a damaged index, reads the
+// range ahead.
 class PrefetchJob {
  public:
   // What cannot be brought is not an error here: the read that follows meets it and says so.
   void Run();
+  // Why what the read needs could not be checked: it cannot be had then.
+  const std::optional<Error>& failure() const { return failure_; }
 
  private:
   friend class Log;
+  bool Check(SegmentView& view);
   void ReadAhead(const SegmentView& view, uint64_t position) const;
   void ReadAborted();
   io::FileSystem* file_system_ = nullptr;
   std::string directory_;
-  uint64_t replacements_ = 0;  // of the log when the job was made
+  uint64_t truncations_ = 0;  // both: of the log when the job was made
+  uint64_t replacements_ = 0;
   Offset offset_{0};
   uint64_t max_bytes_ = 0;
   std::vector<SegmentView> segments_;  // the one with offset_, and the next in case it has no batch there
   int32_t index_interval_bytes_ = 0;
   std::optional<std::pair<Offset, SegmentState>> rebuilt_;  // indexes of a sealed segment, built anew
   bool active_index_is_damaged_ = false;
+  struct Checked {
+    Offset segment_base;
+    std::vector<Stretch> stretches;
+  };
+  std::vector<Checked> checked_;
+  std::optional<Error> failure_;
   struct Aborted {
     Offset segment_base;
     std::string path;
     std::vector<AbortedTransaction> transactions;
   };
   std::vector<Aborted> aborted_;
+};
+
+// Where a scrub is in a log.
+struct ScrubCursor {
+  Offset segment_base{0};  // of the segment that is next, or under way
+  bool anew = false;       // also what was checked before, and what this process has written
+  Offset forgotten{-1};    // anew: of the segment whose checks were dropped last
+  void SkipSegment() { segment_base = segment_base + 1; }
+};
+
+// Checks a piece of a segment that nobody has read, so that damage is found while there may be a copy elsewhere. What it had
+// to read from the disk leaves the page cache again.
+class ScrubJob {
+ public:
+  static constexpr uint64_t kPieceBytes = 1 << 20;
+  Status Run();
+  uint64_t bytes() const;  // that were checked
+
+ private:
+  friend class Log;
+  io::FileSystem* file_system_ = nullptr;
+  std::string directory_;
+  uint64_t truncations_ = 0;
+  uint64_t replacements_ = 0;
+  SegmentView segment_;
+  Unknown part_;
+  std::vector<Stretch> checked_;
 };
 
 // Answers ListOffsets by timestamp (timestamp >= 0) or for the maximum timestamp. Reads what is in the log when it is made.

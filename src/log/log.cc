@@ -12,6 +12,8 @@ namespace {
 
 // How far apart the probes are that tell whether a range is in memory: the kernel reads ahead in pieces of this size.
 constexpr uint64_t kProbeBytes = 128 << 10;
+// A reader waits for the check of so many bytes, rather than to be sent fewer.
+constexpr uint64_t kMostWaitedForBytes = 1 << 20;
 
 }  // namespace
 
@@ -350,19 +352,28 @@ void Log::FlushCompleted(const FlushJob& job, const Status& status) {
 Lookup Log::Locate(size_t segment, Offset offset, Blocking blocking) const {
   if (segment + 1 == segments_.size()) {
     if (std::optional<BatchLocation> batch = tail_.Find(offset)) {
-      return Lookup{Lookup::kFound, *batch, false, std::nullopt};
+      Lookup found;
+      found.outcome = Lookup::kFound;
+      found.batch = *batch;
+      found.whole_until = segments_[segment]->size_bytes();
+      return found;
     }
   }
   return segments_[segment]->Find(offset, blocking, files_);
 }
 
-// Where the bytes below end_offset end in a segment, as the position of a batch: of the first that is not below it.
-Lookup Log::EndOf(size_t segment, Offset end_offset, Blocking blocking) const {
-  Lookup whole{Lookup::kFound, {}, false, std::nullopt};
-  whole.batch.position = static_cast<uint32_t>(segments_[segment]->size_bytes());
+// Where the bytes below end_offset end in a segment, as the position of a batch: of the first that is not below it. What
+// lies behind `most` is not asked for.
+Lookup Log::EndOf(size_t segment, Offset end_offset, uint64_t most, Blocking blocking) const {
+  Lookup whole;
+  whole.outcome = Lookup::kFound;
+  whole.batch.position = static_cast<uint32_t>(most);
   if (end_offset >= EndOffsetOf(segment)) return whole;
   Lookup end = Locate(segment, end_offset, blocking);
-  return end.outcome == Lookup::kEnd ? whole : end;
+  // It lies behind: in damage, in what has not been checked, or there is no such batch.
+  if (end.outcome != Lookup::kFound && end.outcome != Lookup::kNeedsDisk && end.outcome != Lookup::kFailed) return whole;
+  if (end.outcome == Lookup::kFound) end.batch.position = std::min(end.batch.position, whole.batch.position);
+  return end;
 }
 
 ReadResult Log::Read(const ReadOptions& options) const {
@@ -374,20 +385,32 @@ ReadResult Log::Read(const ReadOptions& options) const {
   }
   const Offset end_offset = std::min(options.end_offset, log_end_offset_);
   auto unable = [&](Lookup lookup) {
-    ReadResult result;
-    result.status = lookup.outcome == Lookup::kNeedsDisk ? ReadStatus::kNeedsDisk : ReadStatus::kFailed;
+    ReadResult result = nothing;
+    const bool waits = lookup.outcome == Lookup::kNeedsDisk || lookup.outcome == Lookup::kUnchecked;
+    result.status = waits ? ReadStatus::kNeedsDisk : ReadStatus::kFailed;
+    if (lookup.outcome == Lookup::kDamaged) result.status = ReadStatus::kDamaged;
+    result.next_offset = lookup.next_offset;
     result.failure = std::move(lookup.error);
     return result;
   };
   if (options.offset >= end_offset) return nothing;
-  for (size_t i = SegmentAt(options.offset); i < segments_.size() && segments_[i]->base_offset() < end_offset; ++i) {
+  for (size_t i = SegmentAt(std::max(options.offset, options.from_segment));
+       i < segments_.size() && segments_[i]->base_offset() < end_offset; ++i) {
     Lookup first = Locate(i, options.offset, blocking);
     if (first.outcome == Lookup::kEnd) continue;  // compacted away, up to the end of the segment
+    nothing.segment = segments_[i]->base_offset();
     if (first.outcome != Lookup::kFound) return unable(std::move(first));
     if (first.batch.base_offset >= end_offset) return nothing;
-    Lookup end = EndOf(i, end_offset, blocking);
+    Lookup end = EndOf(i, end_offset, first.whole_until, blocking);
     if (end.outcome != Lookup::kFound) return unable(std::move(end));
-    return SliceOf(i, first.batch, end.batch.position, options);
+    // Rather than a small rest of what is checked, the next piece.
+    const uint64_t wanted = std::min(options.max_bytes, kMostWaitedForBytes);
+    bool is_rest = first.more_is_unknown && end.batch.position == first.whole_until &&
+                   first.whole_until - first.batch.position < wanted;
+    if (is_rest && !options.may_block) return unable(Lookup{Lookup::kUnchecked});
+    ReadResult result = SliceOf(i, first.batch, end.batch.position, options);
+    result.segment = nothing.segment;
+    return result;
   }
   return nothing;
 }
@@ -434,17 +457,18 @@ PrefetchJob Log::PreparePrefetch(const ReadOptions& options, bool with_aborted) 
   PrefetchJob job;
   job.file_system_ = &files_;
   job.directory_ = directory_;
+  job.truncations_ = truncations_;
   job.replacements_ = replacements_;
   job.offset_ = options.offset;
   job.max_bytes_ = options.max_bytes;
   job.index_interval_bytes_ = config_.index_interval_bytes;
-  const size_t first = SegmentAt(options.offset);
+  const size_t first = SegmentAt(std::max(options.offset, options.from_segment));
   constexpr size_t kMostSegments = 2;  // the next, in case the first has nothing at or above the offset
   for (size_t i = first; i < std::min(segments_.size(), first + kMostSegments); ++i) {
     job.segments_.push_back(segments_[i]->View());
     job.segments_.back().is_active = i + 1 == segments_.size();
   }
-  for (size_t i = first; with_aborted && i < segments_.size() && segments_[i]->base_offset() < options.end_offset; ++i) {
+  for (size_t i = SegmentAt(options.offset); with_aborted && i < segments_.size() && segments_[i]->base_offset() < options.end_offset; ++i) {
     if (segments_[i]->aborted() != nullptr) continue;
     job.aborted_.push_back({segments_[i]->base_offset(), segments_[i]->PathOf(kTxnIndexSuffix), {}});
   }
@@ -460,6 +484,9 @@ void Log::PrefetchCompleted(const PrefetchJob& job) {
   for (const SegmentView& view : job.segments_) {
     Segment* segment = segment_of(view.base_offset);
     if (segment != nullptr && segment->size_bytes() >= view.size_bytes) segment->Adopt(view);
+  }
+  if (job.truncations_ == truncations_) {
+    for (const PrefetchJob::Checked& checked : job.checked_) TakeChecked(checked.segment_base, checked.stretches);
   }
   if (job.rebuilt_) {
     Segment* segment = segment_of(job.rebuilt_->first);
@@ -496,13 +523,59 @@ std::optional<std::vector<AbortedTransaction>> Log::AbortedTransactions(Offset o
   return overlapping;
 }
 
+// ---- integrity
+
+void Log::ForgetChecks() {
+  for (size_t i = 0; i < segments_.size(); ++i) segments_[i]->ForgetChecks(EndOffsetOf(i));
+}
+
+void Log::TakeChecked(Offset segment_base, const std::vector<Stretch>& checked) {
+  Segment& segment = *segments_[SegmentAt(segment_base)];
+  if (segment.base_offset() != segment_base || !segment.AddChecked(checked)) return;
+  for (const Stretch& stretch : checked) {
+    if (stretch.is_damaged) found_damage_.push_back({segment.PathOf(kLogSuffix), stretch});
+  }
+}
+
+std::vector<FoundDamage> Log::TakeFoundDamage() { return std::exchange(found_damage_, {}); }
+
+std::optional<ScrubJob> Log::PrepareScrub(ScrubCursor& cursor) {
+  auto first = std::partition_point(segments_.begin(), segments_.end(),
+                                    [&](const auto& segment) { return segment->base_offset() < cursor.segment_base; });
+  for (auto i = static_cast<size_t>(first - segments_.begin()); i < segments_.size(); ++i) {
+    Segment& segment = *segments_[i];
+    if (cursor.anew && cursor.forgotten != segment.base_offset()) segment.ForgetChecks(EndOffsetOf(i));
+    cursor.forgotten = cursor.segment_base = segment.base_offset();
+    std::optional<Unknown> part = segment.integrity() == nullptr ? std::nullopt : segment.integrity()->FirstUnknown();
+    if (!part) continue;
+    ScrubJob job;
+    job.file_system_ = &files_;
+    job.directory_ = directory_;
+    job.truncations_ = truncations_;
+    job.replacements_ = replacements_;
+    job.segment_ = segment.View();
+    job.part_ = *part;
+    return job;
+  }
+  return std::nullopt;
+}
+
+bool Log::ScrubCompleted(const ScrubJob& job) {
+  if (job.truncations_ != truncations_ || job.replacements_ != replacements_) return false;
+  TakeChecked(job.segment_.base_offset, job.checked_);
+  const Segment& segment = *segments_[SegmentAt(job.segment_.base_offset)];
+  if (segment.base_offset() != job.segment_.base_offset) return false;
+  std::optional<Unknown> left = segment.integrity() == nullptr ? std::nullopt : segment.integrity()->FirstUnknown();
+  return !left || left->begin != job.part_.begin;
+}
+
 uint64_t Log::BytesBetween(Offset from, Offset to) const {
   to = std::min(to, log_end_offset_);
   if (from >= to) return 0;
   const size_t segment = SegmentAt(from);
   if (to > EndOffsetOf(segment)) return UINT64_MAX;
   Lookup start = Locate(segment, from, Blocking::kNever);
-  Lookup end = EndOf(segment, to, Blocking::kNever);
+  Lookup end = EndOf(segment, to, segments_[segment]->size_bytes(), Blocking::kNever);
   if (start.outcome != Lookup::kFound || end.outcome != Lookup::kFound) return UINT64_MAX;
   return end.batch.position > start.batch.position ? end.batch.position - start.batch.position : 0;
 }
@@ -595,7 +668,10 @@ Result<RemovalJob> Log::TruncateTo(Offset offset, int64_t now_ms) {
   if (offset >= log_end_offset_) return RemovalJob();
   if (offset <= segments_.front()->base_offset()) return TruncateFullyAndStartAt(offset, now_ms);
   const size_t cut = SegmentAt(offset);
-  Lookup found = segments_[cut]->Find(offset, Blocking::kAllowed, files_);
+  SegmentView view = segments_[cut]->View();
+  view.integrity = nullptr;  // whatever is there is to go
+  KB_RETURN_IF_ERROR(view.Open(files_, directory_));
+  Lookup found = SegmentReader(view).Find(offset, Blocking::kAllowed);
   if (found.outcome == Lookup::kFailed) return *found.error;
   RemovalJob job;
   job.file_system_ = &files_;
@@ -678,6 +754,7 @@ Status Log::Reload(int64_t now_ms) {
   }
   log_start_offset_ = source.log_start_offset_;
   log_end_offset_ = source.log_end_offset_;
+  ForgetChecks();
   recovery_point_ = std::min(durable, log_end_offset_);
   epochs_ = source.epochs_;
   epochs_changed_ = source.epochs_changed_;

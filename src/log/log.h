@@ -128,12 +128,15 @@ struct ReadOptions {
   Offset end_offset{0};      // nothing at or above it: high watermark, last stable offset or log end
   bool at_least_one = true;  // the first batch comes whole even if it is larger than max_bytes
   bool may_block = false;    // on the disk pool, or after a Prefetch
+  Offset from_segment{0};    // ReadResult::segment of a read for the same offset: those before have nothing for it
 };
 
 enum class ReadStatus {
   kOk,         // slice, or nothing to read (slice.size_bytes == 0)
   kOutOfRange, // below the log start or above the log end
-  kNeedsDisk,  // it is not in memory: PreparePrefetch, then read again with may_block
+  kNeedsDisk,  // it is not in memory, or not checked yet: PreparePrefetch, then read again with may_block (it may take
+               // several, when what the first finds leads on)
+  kDamaged,    // CORRUPT_MESSAGE: the offset lies in damage (log/integrity.h); next_offset is behind it
   kFailed,     // failure says why
 };
 
@@ -142,7 +145,15 @@ struct ReadResult {
   Slice slice;
   // The first batch is larger than max_bytes and at_least_one was not set: the slice is empty.
   bool first_batch_too_large = false;
+  Offset next_offset{kNoOffset};
+  Offset segment{0};  // that the read came to
   std::optional<Error> failure;
+};
+
+// Damage that a check has found, to be told to the operator: bytes of a file that no reader is shown.
+struct FoundDamage {
+  std::string path;
+  Stretch stretch;
 };
 
 // Reactor-affine, see above.
@@ -211,6 +222,14 @@ class Log {
   // segments or it takes a disk to know (a waiting fetch should then just read).
   uint64_t BytesBetween(Offset from, Offset to) const;
 
+  // ---- integrity: see log/integrity.h
+  // What checks have found since the last call.
+  std::vector<FoundDamage> TakeFoundDamage();
+  // The next piece, at the cursor or behind it, that nobody has checked; nullopt: there is none.
+  std::optional<ScrubJob> PrepareScrub(ScrubCursor& cursor);
+  // Returns whether that led on; else the segment is gone or replaced, and the cursor should skip it.
+  bool ScrubCompleted(const ScrubJob& job);
+
   // ---- look-ups
   TimestampLookupJob PrepareTimestampLookup(int64_t timestamp) const;
   TimestampLookupJob PrepareMaxTimestampLookup() const;
@@ -268,9 +287,12 @@ class Log {
   void AddObsolete(FlushJob& job, std::optional<Offset> snapshot) const;
 
   Lookup Locate(size_t segment, Offset offset, Blocking blocking) const;
-  Lookup EndOf(size_t segment, Offset end_offset, Blocking blocking) const;
+  Lookup EndOf(size_t segment, Offset end_offset, uint64_t most, Blocking blocking) const;
   ReadResult SliceOf(size_t segment, const BatchLocation& first, uint64_t end, const ReadOptions& options) const;
   bool IsInMemory(const io::File& file, uint64_t position, uint64_t size) const;
+
+  void ForgetChecks();
+  void TakeChecked(Offset segment_base, const std::vector<Stretch>& checked);
 
   int64_t LargestTimestamp(size_t segment) const;
   int64_t FirstBatchTime(Segment& segment);
@@ -293,6 +315,7 @@ class Log {
   Offset recovery_point_{0};
   LeaderEpochCache epochs_;
   ProducerState producers_;
+  std::vector<FoundDamage> found_damage_;
   TailRing tail_;                          // where the last batches of the active segment are
   std::optional<Error> failure_;
   uint64_t truncations_ = 0;

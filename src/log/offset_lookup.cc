@@ -40,6 +40,7 @@ Result<Found> FindInBatch(const SegmentView& view, const SegmentScan& scan, cons
   if (!got.ok()) return got.error();
   if (*got != bytes.size()) return Found();
   record::BatchView batch{ByteView(bytes)};
+  if (!batch.CheckCrc()) return Found();  // nobody can read it
   record::RecordIterator records(batch, decompressor);
   record::RecordView record;
   while (records.Next(&record) == record::RecordIterator::kRecord) {
@@ -74,9 +75,11 @@ Result<Found> FindInSegment(io::FileSystem& files, const std::string& directory,
   KB_RETURN_IF_ERROR(view.Open(files, directory));
   Result<Offset> first = FirstOffsetToLookAt(files, directory, view, wanted);
   if (!first.ok()) return first.error();
+  view.integrity = nullptr;  // goes past damage by itself
   Lookup start = SegmentReader(view).Find(*first, Blocking::kAllowed);
   Result<Found> found{Found()};
-  if (start.outcome == Lookup::kFound) found = ScanFor(view, start.batch.position, wanted, decompressor);
+  // In damage: from the first whole batch behind it on.
+  if (start.outcome == Lookup::kFound || start.batch.size_bytes > 0) found = ScanFor(view, start.batch.position, wanted, decompressor);
   bool is_there = found.ok() && found->has_value();
   // The segment claims a record so late, and none was found: the time index is not to be trusted.
   bool index_lied = !is_there && view.max_timestamp >= wanted.timestamp && *first > wanted.from_offset;

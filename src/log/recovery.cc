@@ -768,6 +768,7 @@ Result<std::unique_ptr<Log>> LogRecovery::Run(io::FileSystem& files, LogOptions 
   }
   log->log_start_offset_ = recovery.log_start_offset_;
   log->log_end_offset_ = recovery.log_end_offset_;
+  log->ForgetChecks();
   log->recovery_point_ = recovery.recovery_point_;
   log->epochs_ = std::move(recovery.epochs_);
   log->epochs_changed_ = recovery.epochs_changed_;

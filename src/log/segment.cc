@@ -18,8 +18,28 @@ Error Damaged(Offset base_offset, uint64_t position) {
                                         std::to_string(position)};
 }
 
-Lookup NeedsDisk() { return Lookup{Lookup::kNeedsDisk, {}, false, std::nullopt}; }
-Lookup Failed(Error error) { return Lookup{Lookup::kFailed, {}, false, std::move(error)}; }
+// An index entry whose batch is not there may have been right once: so many others are tried before the part is read from
+// its begin.
+constexpr int kMostEntriesTried = 16;
+
+Lookup NeedsDisk() {
+  Lookup lookup;
+  lookup.outcome = Lookup::kNeedsDisk;
+  return lookup;
+}
+Lookup Failed(Error error) {
+  Lookup lookup;
+  lookup.outcome = Lookup::kFailed;
+  lookup.error = std::move(error);
+  return lookup;
+}
+Lookup Found(const BatchLocation& batch, uint64_t whole_until) {
+  Lookup lookup;
+  lookup.outcome = Lookup::kFound;
+  lookup.batch = batch;
+  lookup.whole_until = whole_until;
+  return lookup;
+}
 
 std::string JoinPath(std::string_view directory, Offset base_offset, std::string_view suffix) {
   return std::string(directory) + "/" + OffsetFileName(base_offset, suffix);
@@ -108,16 +128,18 @@ Status SegmentView::Open(io::FileSystem& files, const std::string& directory) {
 
 SegmentReader::SegmentReader(const SegmentView& view)
     : SegmentReader(view.base_offset, view.size_bytes, view.log.get(), view.index.get(), view.index_entries,
-                    view.index_tail) {}
+                    view.index_tail, view.integrity.get()) {}
 
 SegmentReader::SegmentReader(Offset base_offset, uint64_t size_bytes, const io::File* log, const io::File* index,
-                             size_t index_entries, const std::vector<OffsetIndexEntry>& index_tail)
+                             size_t index_entries, const std::vector<OffsetIndexEntry>& index_tail,
+                             const Integrity* integrity)
     : base_offset_(base_offset),
       size_bytes_(size_bytes),
       log_(log),
       index_(index),
       index_entries_(index_entries),
-      tail_(index_tail) {}
+      tail_(index_tail),
+      integrity_(integrity) {}
 
 // Where a scan for an offset begins.
 struct SegmentReader::Start {
@@ -164,26 +186,74 @@ SegmentReader::Start SegmentReader::StartFor(Offset offset, Blocking blocking) c
 
 Lookup SegmentReader::Find(Offset offset, Blocking blocking) const {
   if (size_bytes_ == 0) return {};
+  if (integrity_ == nullptr) return FindIn(0, size_bytes_, offset, blocking);
+  const Integrity::Place place = integrity_->At(offset);
+  Lookup lookup;
+  lookup.outcome = place.what == Integrity::Place::kDamaged ? Lookup::kDamaged : Lookup::kUnchecked;
+  lookup.next_offset = place.next_offset;
+  if (place.what != Integrity::Place::kWhole) return lookup;
+  lookup = FindIn(place.begin, std::min(place.end, size_bytes_), offset, blocking);
+  lookup.more_is_unknown = place.more_is_unknown;
+  return lookup;
+}
+
+// In [begin, end), which is where the batch lies if it is there at all.
+Lookup SegmentReader::FindIn(uint64_t begin, uint64_t end, Offset offset, Blocking blocking) const {
+  if (begin >= end) return {};
   if (log_ == nullptr) return NeedsDisk();
   Start start = StartFor(offset, blocking);
   if (start.outcome == Start::kNeedsDisk) return NeedsDisk();
   if (start.outcome == Start::kFailed) return Failed(std::move(*start.error));
   bool index_is_damaged = start.outcome == Start::kDamaged;
-  uint64_t position = 0;
-  if (!index_is_damaged && start.entry) {
+  uint64_t position = begin;
+  // An entry for what lies before says nothing here, right or wrong.
+  bool is_useful = start.entry && (start.entry->position < 0 || static_cast<uint64_t>(start.entry->position) > begin);
+  if (!index_is_damaged && is_useful) {
     position = static_cast<uint64_t>(start.entry->position);
-    Lookup named = start.entry->position < 0 ? Lookup{} : BatchAt(position, blocking);
+    Lookup named = start.entry->position < 0 || position >= end ? Lookup{} : BatchAt(position, blocking);
     if (named.outcome == Lookup::kNeedsDisk) return named;
     bool is_right = named.outcome == Lookup::kFound &&
                     named.batch.last_offset - base_offset_ == int64_t{start.entry->relative_offset};
     if (!is_right) {
       index_is_damaged = true;
-      position = 0;
+      position = begin;
     }
   }
-  Lookup found = ScanFrom(position, offset, blocking);
+  Lookup found = ScanFrom(position, end, offset, blocking);
   found.index_is_damaged = index_is_damaged;
   return found;
+}
+
+Unknown SegmentReader::PartFor(Offset offset, const Unknown& unknown) const {
+  Unknown part = unknown;
+  for (int tried = 0; tried < kMostEntriesTried && offset >= unknown.begin_offset; ++tried) {
+    Start start = StartFor(offset, Blocking::kAllowed);
+    bool is_inside = start.outcome == Start::kAt && start.entry && start.entry->position > static_cast<int64_t>(unknown.begin) &&
+                     start.entry->position < static_cast<int64_t>(unknown.end);
+    if (!is_inside) break;
+    SegmentScan scan(*log_, static_cast<uint64_t>(start.entry->position), unknown.end, base_offset_,
+                     SegmentScan::kCheckCrc, unknown.end_offset);
+    const Offset named = base_offset_ + start.entry->relative_offset;
+    bool is_right = scan.Next() == SegmentScan::kBatch && scan.header().last_offset() == named &&
+                    scan.header().base_offset() >= unknown.begin_offset;
+    if (is_right) {
+      part.begin = static_cast<uint32_t>(start.entry->position);
+      part.begin_offset = scan.header().base_offset();
+      break;
+    }
+    offset = named - 1;
+  }
+  return part;
+}
+
+Result<std::vector<Stretch>> CheckPiece(const SegmentView& view, Offset offset, uint64_t least_bytes) {
+  if (view.integrity == nullptr) return std::vector<Stretch>();
+  std::optional<Unknown> unknown = view.integrity->UnknownFor(offset);
+  if (!unknown) return std::vector<Stretch>();
+  const bool is_inside = view.integrity->At(offset).what == Integrity::Place::kUnknown;
+  if (!is_inside) return CheckBatches(*view.log, view.base_offset, *unknown, {least_bytes, kNoOffset});
+  const Unknown part = SegmentReader(view).PartFor(offset, *unknown);
+  return CheckBatches(*view.log, view.base_offset, part, {least_bytes, offset});
 }
 
 Lookup SegmentReader::BatchAt(uint64_t position, Blocking blocking) const {
@@ -198,21 +268,21 @@ Lookup SegmentReader::BatchAt(uint64_t position, Blocking blocking) const {
     case Fetched::kFailed: return Failed(std::move(*error));
   }
   if (!IsWhole(window.header(), position, size_bytes_, base_offset_)) return Failed(Damaged(base_offset_, position));
-  return Lookup{Lookup::kFound, LocationOf(window.header(), position), false, std::nullopt};
+  return Found(LocationOf(window.header(), position), size_bytes_);
 }
 
-Lookup SegmentReader::ScanFrom(uint64_t position, Offset offset, Blocking blocking) const {
-  HeaderWindow window(*log_, size_bytes_, blocking);
+Lookup SegmentReader::ScanFrom(uint64_t position, uint64_t end, Offset offset, Blocking blocking) const {
+  HeaderWindow window(*log_, end, blocking);
   std::optional<Error> error;
-  while (position < size_bytes_) {
+  while (position < end) {
     Fetched fetched = window.Load(position, &error);
     if (fetched == Fetched::kNeedsDisk) return NeedsDisk();
     if (fetched == Fetched::kFailed) return Failed(std::move(*error));
-    if (fetched == Fetched::kShort || !IsWhole(window.header(), position, size_bytes_, base_offset_)) {
+    if (fetched == Fetched::kShort || !IsWhole(window.header(), position, end, base_offset_)) {
       return ScanPastDamage(position, offset, blocking);
     }
     record::BatchHeader header = window.header();
-    if (header.last_offset() >= offset) return Lookup{Lookup::kFound, LocationOf(header, position), false, std::nullopt};
+    if (header.last_offset() >= offset) return Found(LocationOf(header, position), end);
     position += static_cast<uint64_t>(header.size_bytes());
   }
   return {};
@@ -233,8 +303,11 @@ Lookup SegmentReader::ScanPastDamage(uint64_t position, Offset offset, Blocking 
         continue;
     }
     if (scan.header().last_offset() < offset) continue;
-    if (scan.header().base_offset() > offset) return Failed(Damaged(base_offset_, position));
-    return Lookup{Lookup::kFound, LocationOf(scan.header(), scan.position()), false, std::nullopt};
+    Lookup lookup = Found(LocationOf(scan.header(), scan.position()), size_bytes_);
+    if (scan.header().base_offset() <= offset) return lookup;
+    lookup.outcome = Lookup::kFailed;
+    lookup.error = Damaged(base_offset_, position);
+    return lookup;
   }
 }
 
@@ -324,7 +397,7 @@ Lookup Segment::Find(Offset offset, Blocking blocking, io::FileSystem& files) co
     Adopt(view);
   }
   return SegmentReader(base_offset_, state_.size_bytes, log_.get(), index_.get(), state_.index.on_disk(),
-                       state_.index.tail())
+                       state_.index.tail(), integrity_.get())
       .Find(offset, blocking);
 }
 
@@ -349,7 +422,23 @@ SegmentView Segment::View() const {
   view.time_entries = state_.time_index.on_disk();
   view.time_tail = state_.time_index.tail();
   view.max_timestamp = state_.max_timestamp;
+  view.integrity = integrity_;
   return view;
+}
+
+void Segment::ForgetChecks(Offset end) {
+  integrity_ = nullptr;
+  if (state_.size_bytes == 0) return;
+  integrity_ = std::make_shared<const Integrity>(base_offset_, state_.size_bytes, std::max(end, base_offset_));
+}
+
+bool Segment::AddChecked(const std::vector<Stretch>& checked) {
+  if (integrity_ == nullptr) return false;
+  bool added = false;
+  Integrity more = integrity_->With(checked, &added);
+  if (!added) return false;
+  integrity_ = more.is_whole() ? nullptr : std::make_shared<const Integrity>(std::move(more));
+  return true;
 }
 
 void Segment::Adopt(const SegmentView& view) const {

@@ -21,6 +21,7 @@
 #include "io/file_system.h"
 #include "log/file_names.h"
 #include "log/index_file.h"
+#include "log/integrity.h"
 #include "log/log_config.h"
 #include "log/tail_ring.h"
 #include "model/ids.h"
@@ -36,10 +37,17 @@ struct Lookup {
     kFound,      // batch
     kEnd,        // no batch of this segment reaches so far
     kNeedsDisk,  // Blocking::kNever, and not everything was in memory
-    kFailed,     // error: could not be read, or a damaged batch is in the way
+    kUnchecked,  // what would hold the offset has not been checked yet
+    kDamaged,    // the offset lies in damage; next_offset is behind it
+    kFailed,     // error: could not be read, or, where nothing was checked, damage is in the way. `batch` then is the first
+                 // whole one behind it, if there is one (size_bytes > 0)
   };
   Outcome outcome = kEnd;
   BatchLocation batch;
+  // With kFound: up to here all batches are whole; behind it something is damaged, or unknown, or it is the segment's end.
+  uint64_t whole_until = 0;
+  bool more_is_unknown = false;
+  Offset next_offset{kNoOffset};
   bool index_is_damaged = false;  // the index lied; the answer is right all the same
   std::optional<Error> error;
 };
@@ -56,6 +64,7 @@ struct SegmentView {
   size_t time_entries = 0;
   int64_t max_timestamp = record::kNoTimestamp;
   bool is_active = false;
+  std::shared_ptr<const Integrity> integrity;  // null: all of it is known to be whole, or the reader takes what comes
 
   // Opens what is needed to find batches and is not open yet. Blocks.
   Status Open(io::FileSystem& files, const std::string& directory);
@@ -66,17 +75,21 @@ class SegmentReader {
  public:
   explicit SegmentReader(const SegmentView& view);
   SegmentReader(Offset base_offset, uint64_t size_bytes, const io::File* log, const io::File* index, size_t index_entries,
-                const std::vector<OffsetIndexEntry>& index_tail);
+                const std::vector<OffsetIndexEntry>& index_tail, const Integrity* integrity = nullptr);
 
   // The first batch whose last offset is at or above `offset`.
   Lookup Find(Offset offset, Blocking blocking) const;
+  // Where to begin the check of an unknown part for an offset in it: at a batch near it that an index entry vouches for,
+  // else at the part's begin. Blocks.
+  Unknown PartFor(Offset offset, const Unknown& unknown) const;
   // The batch that begins at `position`, which must be where a batch begins.
   Lookup BatchAt(uint64_t position, Blocking blocking) const;
 
  private:
   struct Start;
   Start StartFor(Offset offset, Blocking blocking) const;
-  Lookup ScanFrom(uint64_t position, Offset offset, Blocking blocking) const;
+  Lookup FindIn(uint64_t begin, uint64_t end, Offset offset, Blocking blocking) const;
+  Lookup ScanFrom(uint64_t position, uint64_t end, Offset offset, Blocking blocking) const;
   Lookup ScanPastDamage(uint64_t position, Offset offset, Blocking blocking) const;
 
   const Offset base_offset_;
@@ -85,7 +98,12 @@ class SegmentReader {
   const io::File* index_;
   const size_t index_entries_;
   const std::vector<OffsetIndexEntry>& tail_;
+  const Integrity* integrity_;
 };
+
+// Checks what a reader of `offset` needs to have checked, if anything: the piece that it lies in, or what follows the whole
+// batches in which it does. Reads at least `least_bytes`, if there are so many. Blocks. The view is open.
+Result<std::vector<Stretch>> CheckPiece(const SegmentView& view, Offset offset, uint64_t least_bytes);
 
 // What is known of a segment when the log is opened.
 struct SegmentState {
@@ -145,6 +163,12 @@ class Segment {
   SegmentView View() const;
   // Takes the files that a job opened.
   void Adopt(const SegmentView& view) const;
+  // Nothing is known of the content: found at the start, or to be checked once more. end: of its offsets, exclusive.
+  void ForgetChecks(Offset end);
+  // What a job found. Returns whether it was taken.
+  bool AddChecked(const std::vector<Stretch>& checked);
+  // Null: it is all whole.
+  const std::shared_ptr<const Integrity>& integrity() const { return integrity_; }
   // A job built them anew.
   void ReplaceIndexes(const SegmentState& rebuilt);
   const TxnIndex& txn_index() const { return state_.txn_index; }
@@ -171,6 +195,7 @@ class Segment {
   mutable std::shared_ptr<io::File> log_;
   mutable std::shared_ptr<io::File> index_;
   mutable std::optional<std::vector<AbortedTransaction>> aborted_;
+  std::shared_ptr<const Integrity> integrity_;
 };
 
 }  // namespace kb::log

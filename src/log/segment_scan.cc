@@ -65,7 +65,8 @@ SegmentScan::Answer SegmentScan::Next() {
   position_ = next_;
   if (position_ == end_) return kEnd;
   ByteView bytes = Window(position_, record::kBatchHeaderBytes);
-  if (bytes.size() < record::kBatchHeaderBytes) return Judge(kDamaged);
+  has_header_ = bytes.size() == record::kBatchHeaderBytes;
+  if (!has_header_) return Judge(kDamaged);
   std::memcpy(header_, bytes.data(), sizeof header_);
   if (!HeaderIsPlausible(header(), position_)) return kDamaged;
   if (depth_ == kCheckCrc && !CrcIsRight(header(), position_)) return Judge(kDamaged);
@@ -89,9 +90,20 @@ bool SegmentScan::IsWholeBatchAt(uint64_t position, Offset at_least, Offset belo
   return HeaderIsPlausible(header, position) && CrcIsRight(header, position);
 }
 
+// Where the damaged batch says that it ends, if its checksum is right (its base offset is what is wrong), or if a batch
+// begins there that continues its offsets; else its second byte.
+uint64_t SegmentScan::FirstBehindDamage(Offset below) {
+  bool has_length = has_header_ && header().length_is_sane() && static_cast<uint64_t>(header().size_bytes()) <= end_ - position_;
+  if (!has_length) return position_ + 1;
+  const uint64_t end = position_ + static_cast<uint64_t>(header().size_bytes());
+  const Offset next = header().next_offset();
+  bool is_credible = CrcIsRight(header(), position_) || (next < below && IsWholeBatchAt(end, next, next + 1));
+  return is_credible ? end : position_ + 1;
+}
+
 // Byte by byte, looking for the magic: what is damaged may be the very length that says where the next batch begins.
 bool SegmentScan::Resynchronize(Offset at_least, Offset below) {
-  for (uint64_t at = position_ + 1; at + record::kBatchHeaderBytes <= end_ && !error_;) {
+  for (uint64_t at = FirstBehindDamage(below); at + record::kBatchHeaderBytes <= end_ && !error_;) {
     ByteView bytes = Some(at + record::kMagicAt, end_);
     if (bytes.empty()) return false;
     const void* found = std::memchr(bytes.data(), record::kMagic, bytes.size());

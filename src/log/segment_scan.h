@@ -46,7 +46,8 @@ class SegmentScan {
 
   Answer Next();
   // After kDamaged: looks for the next batch that is whole and right, checksum included, with its offsets in
-  // [at_least, below). When there is one the next Next() returns it.
+  // [at_least, below). When there is one the next Next() returns it. What lies inside of the damaged batch is passed over
+  // if its length can be believed: records may hold what looks like a batch.
   bool Resynchronize(Offset at_least, Offset below);
 
   // Of the batch that Next returned; valid until the next call.
@@ -55,6 +56,7 @@ class SegmentScan {
   // With a control batch that is a transaction marker.
   const std::optional<TransactionMarker>& marker() const { return marker_; }
   uint64_t position() const { return position_; }
+  bool has_failed() const { return error_.has_value(); }
   const Error& error() const { return *error_; }
 
  private:
@@ -65,6 +67,7 @@ class SegmentScan {
   bool HeaderIsPlausible(const record::BatchHeader& header, uint64_t position) const;
   bool CrcIsRight(const record::BatchHeader& header, uint64_t position);
   bool IsWholeBatchAt(uint64_t position, Offset at_least, Offset below);
+  uint64_t FirstBehindDamage(Offset below);
   Answer Judge(Answer answer);
 
   const io::File& file_;
@@ -76,6 +79,7 @@ class SegmentScan {
   uint64_t position_;  // of the batch, or of the damage
   uint32_t size_bytes_ = 0;
   uint8_t header_[record::kBatchHeaderBytes] = {};
+  bool has_header_ = false;  // header_ is what lies at position_
   std::optional<TransactionMarker> marker_;
   std::vector<uint8_t> window_;
   uint64_t window_at_ = 0;

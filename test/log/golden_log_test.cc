@@ -59,13 +59,22 @@ class GoldenLogTest : public testing::Test {
     EXPECT_EQ(*slice.file->ReadAt(slice.position, bytes), bytes.size());
     return bytes;
   }
-  static ReadResult ReadFrom(const Log& log, Offset offset) {
+  static ReadResult ReadFrom(Log& log, Offset offset) {
     ReadOptions options;
     options.offset = offset;
     options.end_offset = log.log_end_offset();
     options.max_bytes = UINT32_MAX;
     options.may_block = true;
-    return log.Read(options);
+    ReadResult result = log.Read(options);
+    while (result.status == ReadStatus::kNeedsDisk) {
+      options.from_segment = result.segment;
+      PrefetchJob job = log.PreparePrefetch(options);
+      job.Run();
+      EXPECT_FALSE(job.failure().has_value());
+      log.PrefetchCompleted(job);
+      result = log.Read(options);
+    }
+    return result;
   }
   std::map<std::string, std::string> FilesOf(const std::string& directory) {
     std::map<std::string, std::string> files;

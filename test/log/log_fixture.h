@@ -167,8 +167,19 @@ class LogTest : public testing::Test {
     return options;
   }
   ReadResult Read(ReadOptions options) {
+    ReadResult result = log_->Read(options);
     options.may_block = true;
-    return log_->Read(options);
+    for (int round = 0; result.status == ReadStatus::kNeedsDisk && round < 100; ++round) {
+      options.from_segment = result.segment;
+      Prefetch(options);
+      result = log_->Read(options);
+    }
+    return result;
+  }
+  void Prefetch(const ReadOptions& options) {
+    PrefetchJob job = log_->PreparePrefetch(options);
+    job.Run();
+    log_->PrefetchCompleted(job);
   }
   static std::vector<uint8_t> BytesOf(const Slice& slice) {
     std::vector<uint8_t> bytes(slice.size_bytes);

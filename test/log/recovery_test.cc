@@ -141,8 +141,8 @@ TEST_F(RecoveryTest, BelowTheRecoveryPointDamageStaysAndWhatFollowsIsKept) {
   EXPECT_EQ(report_.damaged_batches, 1u);
   EXPECT_THAT(report_.notes, testing::Contains(HasSubstr("stays")));
   EXPECT_EQ(Read(From(14)).slice.first_offset, Offset(14));
-  // The damaged batch comes as it is: its checksum tells the consumer.
-  EXPECT_EQ(Read(From(12)).slice.position, position);
+  EXPECT_EQ(Read(From(12)).status, ReadStatus::kDamaged);
+  EXPECT_EQ(Read(From(12)).next_offset, Offset(14));
 }
 
 TEST_F(RecoveryTest, ADamagedLengthIsGonePast) {
@@ -155,8 +155,8 @@ TEST_F(RecoveryTest, ADamagedLengthIsGonePast) {
   EXPECT_EQ(log_->log_end_offset(), Offset(20));
   EXPECT_EQ(Read(From(5)).slice.first_offset, Offset(4));
   ReadResult inside = Read(From(6));
-  EXPECT_EQ(inside.status, ReadStatus::kFailed);
-  EXPECT_EQ(inside.failure->kind, ErrorKind::kCorrupt);
+  EXPECT_EQ(inside.status, ReadStatus::kDamaged);
+  EXPECT_EQ(inside.next_offset, Offset(8));
   EXPECT_EQ(Read(From(8)).slice.first_offset, Offset(8));
   EXPECT_EQ(Read(From(19)).slice.first_offset, Offset(18));
 }
