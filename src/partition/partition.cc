@@ -14,6 +14,8 @@ constexpr int64_t kLatest = -1;
 constexpr int64_t kEarliest = -2;
 constexpr int64_t kMaxTimestamp = -3;
 constexpr int64_t kEarliestLocal = -4;
+// What one finds may lead on to the next segment; far more than it takes.
+constexpr int kMostPrefetches = 16;
 
 ErrorCode ErrorOf(log::AppendError error) {
   switch (error) {
@@ -379,14 +381,21 @@ reactor::Task<ReadOutcome> Partition::Read(ReadRequest request) {
   log::ReadResult read = log_->Read(options);
   std::optional<std::vector<log::AbortedTransaction>> aborted;
   if (committed_only) aborted = log_->AbortedTransactions(options.offset, options.end_offset);
-  if (read.status == log::ReadStatus::kNeedsDisk || (committed_only && !aborted)) {
+  for (int round = 0; round < kMostPrefetches; ++round) {
+    if (read.status != log::ReadStatus::kNeedsDisk && (!committed_only || aborted)) break;
+    options.from_segment = read.segment;
     log::PrefetchJob job = log_->PreparePrefetch(options, committed_only);
     auto run = environment_.disk.Run([&job] { return job.Run(); });
     co_await run;
     if (retired_) co_return Unreadable(ErrorCode::kUnknownTopicOrPartition);
     log_->PrefetchCompleted(job);
+    TellOfDamage();
     options.may_block = true;  // what it needs is in memory now
     read = log_->Read(options);
+    if (read.status == log::ReadStatus::kNeedsDisk && job.failure()) {
+      read.failure = job.failure();
+      break;
+    }
     if (committed_only) aborted = log_->AbortedTransactions(options.offset, options.end_offset, true);
   }
   switch (read.status) {
@@ -394,6 +403,10 @@ reactor::Task<ReadOutcome> Partition::Read(ReadRequest request) {
       break;
     case log::ReadStatus::kOutOfRange:
       co_return Unreadable(ErrorCode::kOffsetOutOfRange);
+    case log::ReadStatus::kDamaged:
+      outcome = Unreadable(ErrorCode::kCorruptMessage);
+      outcome.next_offset = read.next_offset;
+      co_return outcome;
     case log::ReadStatus::kNeedsDisk:
     case log::ReadStatus::kFailed:
       if (read.failure) environment_.log.Error("reading " + name_.ToString() + ": " + read.failure->message);
@@ -403,6 +416,40 @@ reactor::Task<ReadOutcome> Partition::Read(ReadRequest request) {
   if (read.slice.size_bytes > 0) outcome.slice = std::move(read.slice);
   if (aborted) outcome.aborted = std::move(*aborted);
   co_return outcome;
+}
+
+void Partition::TellOfDamage() {
+  for (const log::FoundDamage& damage : log_->TakeFoundDamage()) {
+    const log::Stretch& stretch = damage.stretch;
+    std::string line = name_.ToString() + ": " + damage.path + " is damaged from byte " + std::to_string(stretch.begin) +
+                       " to " + std::to_string(stretch.end);
+    if (stretch.begin_offset < stretch.end_offset) {
+      line += ": who asks for offsets " + ToString(stretch.begin_offset) + " to " + ToString(stretch.end_offset - 1) +
+              " is told CORRUPT_MESSAGE, and can go on at offset " + ToString(stretch.end_offset);
+    } else {
+      line += ", between offsets " + ToString(stretch.begin_offset - 1) + " and " + ToString(stretch.begin_offset) +
+              ": readers go past it";
+    }
+    environment_.damage_log.Write(Severity::kError, "damage in " + name_.ToString(), line);
+  }
+}
+
+reactor::Task<uint64_t> Partition::ScrubSome(log::ScrubCursor& cursor) {
+  std::optional<log::ScrubJob> job;
+  if (!offline_ && !retired_) job = log_->PrepareScrub(cursor);
+  if (!job) co_return 0;
+  auto run = environment_.disk.Run([&job] { return job->Run(); });
+  Status status = co_await run;
+  if (!status.ok()) {
+    // Gone with retention, or unreadable: whoever reads it will say so, too.
+    const bool is_gone = status.error().kind == ErrorKind::kNotFound;
+    if (!is_gone) environment_.damage_log.Write(Severity::kError, "scrub", "scrub: " + status.error().message);
+    cursor.SkipSegment();
+    co_return 1;
+  }
+  if (!log_->ScrubCompleted(*job)) cursor.SkipSegment();
+  TellOfDamage();
+  co_return job->bytes();
 }
 
 ReadOutcome Partition::Unreadable(ErrorCode error) const {

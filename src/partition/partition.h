@@ -115,6 +115,7 @@ struct ReadOutcome {
   std::optional<log::EpochEndOffset> diverging;
   std::vector<log::AbortedTransaction> aborted;  // read_committed only
   std::optional<log::Slice> slice;               // absent: nothing to read
+  Offset next_offset = kNoOffset;  // CORRUPT_MESSAGE only: behind the damage
   bool being_flushed = false;  // records at the offset are here, and readable after the flush that is under way now
   Leadership leadership;
 };
@@ -160,6 +161,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
     const Clock& clock;
     LogSink& log;
     BrokerId node_id;
+    RateLimitedLog& damage_log;
     // The device under the log failed. Called once by each partition that notices.
     std::function<void(const Error&)> on_storage_failure;
   };
@@ -202,7 +204,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void WhenCommitted(Offset offset, std::function<void(ErrorCode)> done);
 
   // Reads at most request.max_bytes, but always at least the first whole batch: the caller applies the limits of the
-  // whole request. May wait for the disk when the data is cold.
+  // whole request. May wait for the disk when the data is cold, or was never read since the start (log/integrity.h).
+  // CORRUPT_MESSAGE when the offset lies in damage; a read that begins before it ends there.
   reactor::Task<ReadOutcome> Read(ReadRequest request);
 
   // `watch` hears of everything that becomes readable above `seen` (a high watermark).
@@ -231,6 +234,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // Flushes, and saves what spares the next start the reading of the active segment, should this process be killed. Goes
   // on when that is under way or done.
   reactor::Task<void> Checkpoint();
+  // Checks the next piece of what nobody has read yet. Returns how many bytes that were; 0: there is none left.
+  reactor::Task<uint64_t> ScrubSome(log::ScrubCursor& cursor);
   // Goes on when no flush is under way.
   reactor::Task<void> Flushed();
   // Flushes everything and leaves the files as a clean stop leaves them. Only reads may follow.
@@ -274,6 +279,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   ProduceOutcome CheckProduce(const ProduceOptions& options) const;
   ProduceOutcome Append(MutableByteView batch, log::AppendOrigin origin, int64_t now_ms);
   ProduceOutcome FailureOf(const log::AppendFailure& failure);
+  void TellOfDamage();
   ReadOutcome Describe() const;
   ReadOutcome Unreadable(ErrorCode error) const;
   void Appended();

@@ -6,7 +6,8 @@
 
 namespace kb::partition {
 
-PartitionTable::PartitionTable(const Environment& environment) : environment_(environment) {}
+PartitionTable::PartitionTable(const Environment& environment)
+    : environment_(environment), damage_log_(environment.log, environment.clock, /*burst=*/10) {}
 PartitionTable::~PartitionTable() = default;
 
 std::shared_ptr<PartitionTable::Entry> PartitionTable::FindEntry(const PartitionId& id) const {
@@ -122,6 +123,7 @@ reactor::Task<Status> PartitionTable::Open(OpenRequest request) {
                                      environment_.clock,
                                      environment_.log,
                                      environment_.node_id,
+                                     damage_log_,
                                      [this, directory = request.data_directory](const Error& error) {
                                        environment_.on_storage_failure(directory, error);
                                      }};
@@ -298,6 +300,14 @@ void PartitionTable::DropWatch(const std::vector<PartitionId>& ids, const std::s
   for (const PartitionId& id : ids) {
     if (std::shared_ptr<Partition> partition = Find(id)) partition->DropWatch(watch);
   }
+}
+
+std::vector<PartitionId> PartitionTable::Ids() const {
+  std::vector<PartitionId> ids;
+  for (const auto& [id, entry] : entries_) {
+    if (entry->partition != nullptr) ids.push_back(id);
+  }
+  return ids;
 }
 
 std::vector<CheckpointEntry> PartitionTable::Checkpoint() {

@@ -101,6 +101,7 @@ class PartitionTable {
       if (entry->partition != nullptr) visit(*entry->partition);
     }
   }
+  std::vector<PartitionId> Ids() const;  // of those that are open
   std::vector<CheckpointEntry> Checkpoint();
   // Makes the recovery points worth their name: what was appended becomes durable, and what spares a scan of it is saved.
   // One partition after the other, so that flushes that somebody waits for get their turn. Now and then.
@@ -156,6 +157,7 @@ class PartitionTable {
   reactor::Task<void> RemoveLater(log::RemovalJob job, int64_t delay_ms);
 
   const Environment environment_;
+  RateLimitedLog damage_log_;
   record::Decompressor decompressor_;
   std::unordered_map<PartitionId, std::shared_ptr<Entry>> entries_;
   std::list<std::shared_ptr<Entry>> to_open_;
