@@ -254,6 +254,8 @@ void FillTopics(const Settings& s, ServerConfig* c) {
   c->log_retention_check_interval_ms = s.Long("log.retention.check.interval.ms");
   c->log_cleaner_enable = s.Boolean("log.cleaner.enable");
   c->log_initial_task_delay_ms = s.Long("log.initial.task.delay.ms");
+  c->log_scrub_io_max_bytes_per_second = s.Long("log.scrub.io.max.bytes.per.second");
+  c->log_scrub_interval_ms = s.Long("log.scrub.interval.ms");
   c->log_flush_scheduler_interval_ms = s.Long("log.flush.scheduler.interval.ms");
   c->log_flush_offset_checkpoint_interval_ms = s.Int("log.flush.offset.checkpoint.interval.ms");
   c->log_flush_start_offset_checkpoint_interval_ms = s.Int("log.flush.start.offset.checkpoint.interval.ms");

@@ -46,6 +46,8 @@ struct ServerConfig {
   int64_t log_retention_check_interval_ms = 300'000;
   bool log_cleaner_enable = true;
   int64_t log_initial_task_delay_ms = 30'000;
+  int64_t log_scrub_io_max_bytes_per_second = 8 << 20;  // ours: 0 is never (partition/scrubber.h)
+  int64_t log_scrub_interval_ms = 604'800'000;
   int64_t log_flush_scheduler_interval_ms = INT64_MAX;
   int32_t log_flush_offset_checkpoint_interval_ms = 60'000;
   int32_t log_flush_start_offset_checkpoint_interval_ms = 60'000;

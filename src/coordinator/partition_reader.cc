@@ -25,6 +25,10 @@ reactor::Task<Status> PartitionReader::ReadAll(std::shared_ptr<partition::Partit
     request.max_bytes = kPieceBytes;
     auto read = partition->Read(request);
     partition::ReadOutcome outcome = co_await read;
+    if (outcome.error == ErrorCode::kCorruptMessage && outcome.next_offset > next) {
+      next = outcome.next_offset;  // it was logged; all groups of the partition for ever would be too high a price
+      continue;
+    }
     if (outcome.error != ErrorCode::kNone) {
       co_return Error{ErrorKind::kIo,
                       name + " at offset " + ToString(next) + ": " + std::string(ErrorName(outcome.error))};

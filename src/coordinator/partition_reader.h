@@ -35,7 +35,8 @@ class PartitionReader {
 
   PartitionReader(reactor::Reactor& reactor, reactor::DiskPool& disk) : reactor_(reactor), disk_(disk) {}
 
-  // Everything from the log start to the log end of now, once it is committed. An error of `visit` ends the reading.
+  // Everything from the log start to the log end of now, once it is committed; what is damaged is gone past. An error of
+  // `visit` ends the reading.
   using Visit = std::function<Status(const StoredRecord&)>;
   reactor::Task<Status> ReadAll(std::shared_ptr<partition::Partition> partition, Visit visit);
 

@@ -17,6 +17,7 @@ namespace kb::server {
 // One reactor's part of the node.
 struct Node::Part {
   std::unique_ptr<broker::Shard> shard;
+  std::unique_ptr<partition::Scrubber> scrubber;
   std::unique_ptr<broker::Dispatch> dispatch;
   std::unique_ptr<net::ConnectionSet> connections;
 };
@@ -87,6 +88,8 @@ void Node::BuildShards() {
     part.shard = std::make_unique<broker::Shard>(
         broker::Shard::Environment{cluster_, reactor, environment_.disk, environment_.log},
         std::make_unique<partition::PartitionTable>(table));
+    part.scrubber = std::make_unique<partition::Scrubber>(part.shard->partitions(), environment_.clock,
+                                                          ScrubOptions(config_, parts_.size()));
     cluster_.shards[i] = part.shard.get();
     coordinator::GroupCoordinator::Environment groups{
         reactor,          environment_.disk,        environment_.clock,
@@ -211,6 +214,9 @@ reactor::Task<void> Node::Start() {
   environment_.reactors[0]->Spawn(KeepHouse());
   environment_.reactors[0]->Spawn(WatchSpace());
   if (config_.log_cleaner_enable && !stopping_) StartCleaning();
+  for (auto& part : parts_) {
+    part->shard->reactor().Post([part = part.get()] { part->shard->reactor().Spawn(part->scrubber->Run()); });
+  }
 }
 
 void Node::StartCleaning() {
@@ -303,7 +309,7 @@ reactor::Task<void> Node::KeepHouse() {
                                  config_.log_flush_start_offset_checkpoint_interval_ms,
                                  config_.replica_high_watermark_checkpoint_interval_ms}),
               now_ns);
-  Chore retain(config_.log_retention_check_interval_ms, now_ns, /*first_after_ms=*/30'000);
+  Chore retain(config_.log_retention_check_interval_ms, now_ns, config_.log_initial_task_delay_ms);
   while (!stopping_) {
     int64_t next_ns = std::min({save.next_ns(), write.next_ns(), retain.next_ns()});
     call_.emplace();
@@ -368,6 +374,7 @@ reactor::Task<Status> Node::Stop(int64_t deadline_ns) {
   auto quiesce = [this, deadline_ns](size_t i) -> reactor::Task<void> {
     Part& part = *parts_[i];
     part.shard->BeginStop();
+    part.scrubber->Stop();
     part.shard->groups().Stop();
     auto drain = part.connections->Drain(deadline_ns);
     co_await drain;

@@ -42,6 +42,16 @@ group::GroupConfig GroupOptions(const config::ServerConfig& config) {
   return options;
 }
 
+// The rate is the broker's: each reactor has its part of it.
+partition::Scrubber::Options ScrubOptions(const config::ServerConfig& config, size_t reactors) {
+  partition::Scrubber::Options options;
+  const int64_t rate = config.log_scrub_io_max_bytes_per_second;
+  options.bytes_per_second = rate == 0 ? 0 : std::max<int64_t>(rate / static_cast<int64_t>(reactors), 1);
+  options.interval_ms = config.log_scrub_interval_ms;
+  options.first_after_ms = config.log_initial_task_delay_ms;
+  return options;
+}
+
 net::ConnectionOptions ConnectionOptions(const config::ServerConfig& config, size_t) {
   net::ConnectionOptions options;
   options.most_frame_bytes = static_cast<size_t>(config.socket_request_max_bytes);

@@ -11,12 +11,14 @@
 #include "metadata/image.h"
 #include "net/acceptor.h"
 #include "net/connection_set.h"
+#include "partition/scrubber.h"
 
 namespace kb::server {
 
 broker::Options BrokerOptions(const config::ServerConfig& config);
 std::vector<broker::Listener> BrokerListeners(const config::ServerConfig& config);
 group::GroupConfig GroupOptions(const config::ServerConfig& config);
+partition::Scrubber::Options ScrubOptions(const config::ServerConfig& config, size_t reactors);
 net::ConnectionOptions ConnectionOptions(const config::ServerConfig& config, size_t reactors);
 net::AcceptorOptions AcceptorOptions(const config::ServerConfig& config);
 std::vector<net::ListenerOptions> ListenerOptions(const config::ServerConfig& config);
