@@ -1,6 +1,7 @@
 #include "log/integrity.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 #include "log/segment_scan.h"
@@ -133,39 +134,43 @@ class BatchCheck {
         base_offset_(base_offset),
         part_(part),
         goal_(goal),
-        scan_(log, part.begin, part.end, base_offset, SegmentScan::kCheckCrc, part.end_offset),
-        expected_(part.begin_offset) {}
+        expected_(part.begin_offset) {
+    WalkFrom(part.begin);
+  }
 
   Result<std::vector<Stretch>> Run() {
     while (true) {
-      switch (scan_.Next()) {
-        case SegmentScan::kFailed: return scan_.error();
+      switch (scan_->Next()) {
+        case SegmentScan::kFailed: return scan_->error();
         case SegmentScan::kEnd: return Finished(part_.end, part_.end_offset);
         case SegmentScan::kDamaged:
-          AddDamage(scan_.position());
-          if (scan_.Resynchronize(expected_, part_.end_offset)) continue;
-          if (scan_.has_failed()) return scan_.error();
+          AddDamage(scan_->position());
+          if (scan_->Resynchronize(leap_ ? leap_->expected : expected_, part_.end_offset)) continue;
+          if (scan_->has_failed()) return scan_->error();
           return Finished(part_.end, part_.end_offset);
         case SegmentScan::kBatch: break;
       }
       if (FallsBack() && RepeatsToTheEnd()) return Finished(part_.end, part_.end_offset);
-      if (FallsBack() && !TookDamagedForWhole()) {
-        AddDamage(scan_.position());
+      if (FallsBack()) {
+        if (!TookDamagedForWhole()) AddDamage(scan_->position());
         continue;
       }
-      if (GoalIsReached()) return Finished(scan_.position(), expected_);
+      if (GoalIsReached()) return Finished(scan_->position(), expected_);
       Take();
     }
   }
 
  private:
-  bool FallsBack() const { return scan_.header().base_offset() < expected_; }
+  void WalkFrom(uint64_t position) {
+    scan_.emplace(log_, position, part_.end, base_offset_, SegmentScan::kCheckCrc, part_.end_offset);
+  }
+  bool FallsBack() const { return scan_->header().base_offset() < expected_; }
 
   // Course harnesses write logs in which all batches have the same offsets. No damage looks like that up to the end.
   bool RepeatsToTheEnd() const {
-    const Offset repeated = scan_.header().base_offset();
-    if (!last_ || last_->base_offset != repeated || expected_ != part_.end_offset) return false;
-    SegmentScan rest(log_, scan_.position(), part_.end, base_offset_, SegmentScan::kCheckCrc, part_.end_offset);
+    const Offset repeated = scan_->header().base_offset();
+    if (last_base_ != repeated || expected_ != part_.end_offset) return false;
+    SegmentScan rest(log_, scan_->position(), part_.end, base_offset_, SegmentScan::kCheckCrc, part_.end_offset);
     while (true) {
       const SegmentScan::Answer answer = rest.Next();
       if (answer == SegmentScan::kEnd) return true;
@@ -173,41 +178,74 @@ class BatchCheck {
     }
   }
 
-  // The batch before left offsets out, and this one has those: it is the one before whose base offset is not its own.
+  // The last batches left offsets out, and this one has some of those: either they are not where they belong, or it is not.
+  // Those are believed that are more; of one and one, those that leave nothing out.
   bool TookDamagedForWhole() {
-    const bool was_it = last_ && last_->leaped && scan_.header().base_offset() >= last_->expected;
-    if (!was_it) return false;
-    Stretch& whole = stretches_.back();
-    expected_ = last_->expected;
-    whole.end = last_->position;
-    if (whole.begin == whole.end) stretches_.pop_back();
-    AddDamage(last_->position);
+    if (!leap_ || scan_->header().base_offset() < leap_->expected) return false;
+    const Rival rival = FindRival();
+    bool fits = leap_->batches == 1 && scan_->header().base_offset() == leap_->expected + (expected_ - leap_->base_offset);
+    bool is_more = rival.batches != leap_->batches ? rival.batches > leap_->batches : !rival.is_continued;
+    if (!fits && !is_more) return false;
+    const Leap leap = *std::exchange(leap_, std::nullopt);
+    expected_ = leap.expected;
+    while (!stretches_.empty() && stretches_.back().begin >= leap.position) stretches_.pop_back();
+    AddDamage(leap.position);
+    WalkFrom(leap.end);  // what fell back behind it alone was not believed
     return true;
+  }
+
+  // The batches from this one on that have offsets in the gap, or in those of the batches behind it; no more are counted
+  // than it takes. is_continued: what comes then continues the batches before this one.
+  struct Rival {
+    size_t batches = 0;
+    bool is_continued = false;
+  };
+  Rival FindRival() const {
+    SegmentScan scan(log_, scan_->position(), part_.end, base_offset_, SegmentScan::kCheckCrc, part_.end_offset);
+    Rival run;
+    Offset next = leap_->expected;
+    while (run.batches <= leap_->batches && scan.Next() == SegmentScan::kBatch && scan.header().base_offset() >= next) {
+      run.is_continued = scan.header().base_offset() == expected_;
+      if (scan.header().base_offset() >= expected_) break;
+      ++run.batches;
+      next = scan.header().next_offset();
+    }
+    return run;
   }
 
   // From here to the next batch that is taken.
   void AddDamage(uint64_t position) {
-    last_.reset();
+    last_base_.reset();
+    since_damage_ = 0;
     if (!stretches_.empty() && stretches_.back().is_damaged) return;
     CloseAt(position, expected_);
     stretches_.push_back({static_cast<uint32_t>(position), 0, expected_, expected_, true});
   }
 
-  // Behind damage or a leap the batch before is not believed before its successor agrees with it.
+  // A batch is not believed before its successor agrees with it; behind damage it takes some more.
   bool GoalIsReached() const {
     bool is_enough =
-        scan_.position() - part_.begin >= goal_.least_bytes || stretches_.size() > Integrity::kMostStretches / 4;
-    return last_ && is_enough && expected_ > goal_.beyond;
+        scan_->position() - part_.begin >= goal_.least_bytes || stretches_.size() > Integrity::kMostStretches / 4;
+    bool is_sure = stretches_.size() < 2 || since_damage_ >= kSureBatches;
+    return last_base_ && is_sure && is_enough && expected_ > goal_.beyond;
   }
 
   void Take() {
-    const record::BatchHeader batch = scan_.header();
+    const record::BatchHeader batch = scan_->header();
     if (stretches_.empty() || stretches_.back().is_damaged) {
       const Offset begin_offset = stretches_.empty() ? expected_ : batch.base_offset();
-      CloseAt(scan_.position(), begin_offset);
-      stretches_.push_back({static_cast<uint32_t>(scan_.position()), 0, begin_offset, begin_offset, false});
+      CloseAt(scan_->position(), begin_offset);
+      stretches_.push_back({static_cast<uint32_t>(scan_->position()), 0, begin_offset, begin_offset, false});
     }
-    last_ = Last{static_cast<uint32_t>(scan_.position()), batch.base_offset(), expected_, batch.base_offset() > expected_};
+    if (batch.base_offset() > expected_) {
+      leap_ = Leap{static_cast<uint32_t>(scan_->position()), 0, batch.base_offset(), expected_, 0};
+    }
+    if (leap_) {
+      ++leap_->batches;
+      leap_->end = static_cast<uint32_t>(scan_->position()) + scan_->size_bytes();
+    }
+    ++since_damage_;
+    last_base_ = batch.base_offset();
     expected_ = batch.next_offset();
   }
 
@@ -222,21 +260,26 @@ class BatchCheck {
     return std::move(stretches_);
   }
 
-  struct Last {
+  // Where the last offsets were left out.
+  struct Leap {
     uint32_t position;
-    Offset base_offset;
-    Offset expected;  // when it came
-    bool leaped;      // its base offset was above that
+    uint32_t end;        // of the last batch since
+    Offset base_offset;  // of the batch there
+    Offset expected;     // what it might have been
+    size_t batches;      // from there on
   };
+  static constexpr size_t kSureBatches = 16;
 
   const io::File& log_;
   const Offset base_offset_;
   const Unknown part_;
   const CheckGoal goal_;
-  SegmentScan scan_;
+  std::optional<SegmentScan> scan_;
   Offset expected_;  // behind the last whole batch
   std::vector<Stretch> stretches_;
-  std::optional<Last> last_;  // the whole batch that the last stretch ends with
+  std::optional<Offset> last_base_;  // of the whole batch that the last stretch ends with
+  std::optional<Leap> leap_;
+  size_t since_damage_ = 0;          // batches
 };
 
 }  // namespace

@@ -96,8 +96,8 @@ struct CheckGoal {
 };
 
 // Checks batches from the begin of an unknown part on: length, magic, checksum, and that offsets ascend. Ends in front of a
-// batch, behind a whole one, or at the end of the part. Result: stretches without gaps, the first at part.begin. A batch
-// whose base offset leaps up and whose successor falls back behind it is taken for damaged, else the one that falls back.
+// batch, behind a whole one, or at the end of the part. Result: stretches without gaps, the first at part.begin. Where
+// offsets fall back behind a leap, either what leaped or what fell back is at the wrong place, and taken for damaged.
 Result<std::vector<Stretch>> CheckBatches(const io::File& log, Offset base_offset, const Unknown& part,
                                           const CheckGoal& goal);
 
