@@ -179,13 +179,14 @@ class BatchCheck {
   }
 
   // The last batches left offsets out, and this one has some of those: either they are not where they belong, or it is not.
-  // Those are believed that are more; of one and one, those that leave nothing out.
+  // Those are believed that are more; of as many, those that fit best, and of copies the later.
   bool TookDamagedForWhole() {
     if (!leap_ || scan_->header().base_offset() < leap_->expected) return false;
     const Rival rival = FindRival();
     bool fits = leap_->batches == 1 && scan_->header().base_offset() == leap_->expected + (expected_ - leap_->base_offset);
-    bool is_more = rival.batches != leap_->batches ? rival.batches > leap_->batches : !rival.is_continued;
-    if (!fits && !is_more) return false;
+    bool is_copy = scan_->header().base_offset() == leap_->base_offset;
+    bool is_better = rival.batches != leap_->batches ? rival.batches > leap_->batches : !rival.is_continued || is_copy;
+    if (!fits && !is_better) return false;
     const Leap leap = *std::exchange(leap_, std::nullopt);
     expected_ = leap.expected;
     while (!stretches_.empty() && stretches_.back().begin >= leap.position) stretches_.pop_back();
