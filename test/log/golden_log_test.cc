@@ -138,6 +138,17 @@ TEST_F(GoldenLogTest, EveryReplicaOfTheCleanDirectoryIsWhatItsManifestSays) {
       CompareBatches(
           expected, **log, [&](Offset offset) { return ReadFrom(**log, offset); }, ReadSlice);
 
+      ScrubCursor cursor;
+      cursor.anew = true;
+      uint64_t scrubbed = 0;
+      while (std::optional<ScrubJob> job = (*log)->PrepareScrub(cursor)) {
+        ASSERT_TRUE(job->Run().ok());
+        ASSERT_TRUE((*log)->ScrubCompleted(*job));
+        scrubbed += job->bytes();
+      }
+      EXPECT_EQ(scrubbed, (*log)->size_bytes());
+      EXPECT_TRUE((*log)->TakeFoundDamage().empty()) << "what Apache Kafka wrote is whole";
+
       auto latest = (*log)->PrepareMaxTimestampLookup().Run();
       ASSERT_TRUE(latest.ok());
       int64_t max_timestamp_offset = expected.value("maxTimestampOffset", int64_t{-1});
