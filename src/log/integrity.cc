@@ -17,7 +17,8 @@ Integrity::Integrity(Offset base_offset, uint64_t found_bytes, Offset found_end)
 
 bool Integrity::is_whole() const {
   if (found_bytes_ == 0) return true;
-  return stretches_.size() == 1 && !stretches_[0].is_damaged && stretches_[0].begin == 0 && stretches_[0].end == found_bytes_;
+  return stretches_.size() == 1 && !stretches_[0].is_damaged && stretches_[0].begin == 0 &&
+         stretches_[0].end == found_bytes_;
 }
 
 Integrity::Place Integrity::At(Offset offset) const {
@@ -130,25 +131,24 @@ namespace {
 class BatchCheck {
  public:
   BatchCheck(const io::File& log, Offset base_offset, const Unknown& part, const CheckGoal& goal)
-      : log_(log),
-        base_offset_(base_offset),
-        part_(part),
-        goal_(goal),
-        expected_(part.begin_offset) {
+      : log_(log), base_offset_(base_offset), part_(part), goal_(goal), expected_(part.begin_offset) {
     WalkFrom(part.begin);
   }
 
   Result<std::vector<Stretch>> Run() {
     while (true) {
       switch (scan_->Next()) {
-        case SegmentScan::kFailed: return scan_->error();
-        case SegmentScan::kEnd: return Finished(part_.end, part_.end_offset);
+        case SegmentScan::kFailed:
+          return scan_->error();
+        case SegmentScan::kEnd:
+          return Finished(part_.end, part_.end_offset);
         case SegmentScan::kDamaged:
           AddDamage(scan_->position());
           if (scan_->Resynchronize(leap_ ? leap_->expected : expected_, part_.end_offset)) continue;
           if (scan_->has_failed()) return scan_->error();
           return Finished(part_.end, part_.end_offset);
-        case SegmentScan::kBatch: break;
+        case SegmentScan::kBatch:
+          break;
       }
       if (FallsBack() && RepeatsToTheEnd()) return Finished(part_.end, part_.end_offset);
       if (FallsBack()) {
@@ -178,12 +178,13 @@ class BatchCheck {
     }
   }
 
-  // The last batches left offsets out, and this one has some of those: either they are not where they belong, or it is not.
-  // Those are believed that are more; of as many, those that fit best, and of copies the later.
+  // The last batches left offsets out, and this one has some of those: either they are not where they belong, or it is
+  // not. Those are believed that are more; of as many, those that fit best, and of copies the later.
   bool TookDamagedForWhole() {
     if (!leap_ || scan_->header().base_offset() < leap_->expected) return false;
     const Rival rival = FindRival();
-    bool fits = leap_->batches == 1 && scan_->header().base_offset() == leap_->expected + (expected_ - leap_->base_offset);
+    bool fits =
+        leap_->batches == 1 && scan_->header().base_offset() == leap_->expected + (expected_ - leap_->base_offset);
     bool is_copy = scan_->header().base_offset() == leap_->base_offset;
     bool is_better = rival.batches != leap_->batches ? rival.batches > leap_->batches : !rival.is_continued || is_copy;
     if (!fits && !is_better) return false;
@@ -195,8 +196,8 @@ class BatchCheck {
     return true;
   }
 
-  // The batches from this one on that have offsets in the gap, or in those of the batches behind it; no more are counted
-  // than it takes. is_continued: what comes then continues the batches before this one.
+  // The batches from this one on that have offsets in the gap, or in those of the batches behind it; no more are
+  // counted than it takes. is_continued: what comes then continues the batches before this one.
   struct Rival {
     size_t batches = 0;
     bool is_continued = false;
@@ -280,7 +281,7 @@ class BatchCheck {
   std::vector<Stretch> stretches_;
   std::optional<Offset> last_base_;  // of the whole batch that the last stretch ends with
   std::optional<Leap> leap_;
-  size_t since_damage_ = 0;          // batches
+  size_t since_damage_ = 0;  // batches
 };
 
 }  // namespace

@@ -468,7 +468,8 @@ PrefetchJob Log::PreparePrefetch(const ReadOptions& options, bool with_aborted) 
     job.segments_.push_back(segments_[i]->View());
     job.segments_.back().is_active = i + 1 == segments_.size();
   }
-  for (size_t i = SegmentAt(options.offset); with_aborted && i < segments_.size() && segments_[i]->base_offset() < options.end_offset; ++i) {
+  for (size_t i = SegmentAt(options.offset); with_aborted && i < segments_.size(); ++i) {
+    if (segments_[i]->base_offset() >= options.end_offset) break;
     if (segments_[i]->aborted() != nullptr) continue;
     job.aborted_.push_back({segments_[i]->base_offset(), segments_[i]->PathOf(kTxnIndexSuffix), {}});
   }

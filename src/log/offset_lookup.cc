@@ -79,7 +79,8 @@ Result<Found> FindInSegment(io::FileSystem& files, const std::string& directory,
   Lookup start = SegmentReader(view).Find(*first, Blocking::kAllowed);
   Result<Found> found{Found()};
   // In damage: from the first whole batch behind it on.
-  if (start.outcome == Lookup::kFound || start.batch.size_bytes > 0) found = ScanFor(view, start.batch.position, wanted, decompressor);
+  bool has_start = start.outcome == Lookup::kFound || start.batch.size_bytes > 0;
+  if (has_start) found = ScanFor(view, start.batch.position, wanted, decompressor);
   bool is_there = found.ok() && found->has_value();
   // The segment claims a record so late, and none was found: the time index is not to be trusted.
   bool index_lied = !is_there && view.max_timestamp >= wanted.timestamp && *first > wanted.from_offset;

@@ -48,7 +48,8 @@ reactor::Task<void> Scrubber::ScrubPartition(PartitionId id) {
     if (bytes == 0) co_return;
     partition.reset();
     statistics_.bytes += bytes;
-    reactor::Sleep rest(static_cast<int64_t>(bytes * 1'000 / static_cast<uint64_t>(options_.bytes_per_second) + 1) * kNsPerMs);
+    reactor::Sleep rest(static_cast<int64_t>(bytes * 1'000 / static_cast<uint64_t>(options_.bytes_per_second) + 1) *
+                        kNsPerMs);
     co_await rest;
   }
 }

@@ -4,9 +4,9 @@
 //   later rounds    everything, also what this process has written: disks forget
 //
 // A round goes through the partitions of one reactor, one after the other, piece by piece on the disk pool, and rests
-// between pieces so that it stays below bytes_per_second. What it finds is remembered, logged and answered as if a reader
-// had found it (log/integrity.h); while a later round is in a segment, readers of that segment check it with it. After a
-// restart it begins anew.
+// between pieces so that it stays below bytes_per_second. What it finds is remembered, logged and answered as if a
+// reader had found it (log/integrity.h); while a later round is in a segment, readers of that segment check it with it.
+// After a restart it begins anew.
 //
 // Reactor-affine. Run goes on until Stop; the scrubber stays until its reactor ends.
 #pragma once
@@ -22,7 +22,7 @@ namespace kb::partition {
 class Scrubber {
  public:
   struct Options {
-    int64_t bytes_per_second = 0;   // 0: never
+    int64_t bytes_per_second = 0;     // 0: never
     int64_t interval_ms = INT64_MAX;  // between the begins of two rounds
     int64_t first_after_ms = 0;
   };

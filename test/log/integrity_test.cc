@@ -1,5 +1,5 @@
-// Damage in a log that was found at the start: wherever it is, every whole batch is served, no other byte is, and readers
-// are told where they can go on.
+// Damage in a log that was found at the start: wherever it is, every whole batch is served, no other byte is, and
+// readers are told where they can go on.
 #include "log/integrity.h"
 
 #include <algorithm>
@@ -61,7 +61,8 @@ class IntegrityTest : public LogTest {
     return bytes;
   }
 
-  // Every offset by itself, in an order that the seed decides: what is whole is served as it was, what is damaged is not.
+  // Every offset by itself, in an order that the seed decides: what is whole is served as it was, what is damaged is
+  // not.
   void ExpectAllBut(const std::vector<size_t>& damaged, uint64_t seed = 1) {
     ASSERT_EQ(log_->log_end_offset().value(), end());
     std::vector<size_t> order(places_.size());
@@ -87,8 +88,8 @@ class IntegrityTest : public LogTest {
       }
     }
   }
-  // As ExpectAllBut, where a copy of a batch may have come to lie elsewhere: every whole one is served, and only what was
-  // written, under its own offsets.
+  // As ExpectAllBut, where a copy of a batch may have come to lie elsewhere: every whole one is served, and only what
+  // was written, under its own offsets.
   void ExpectNothingFalse(const std::vector<size_t>& touched) {
     ASSERT_EQ(log_->log_end_offset().value(), end());
     for (size_t i = 0; i < places_.size(); ++i) {
@@ -197,8 +198,8 @@ TEST_F(IntegrityTest, LengthsThatAreLies) {
   const auto right = static_cast<int32_t>(victim.size - record::kBatchPrefixBytes);
   const auto one = static_cast<int32_t>(places_[4].size);
   const auto rest = static_cast<int32_t>(original_.size() - victim.position - record::kBatchPrefixBytes);
-  for (int32_t lie : {0, -1, INT32_MIN, INT32_MAX, 48, 49, 50, right - 1, right + 1, right + one, right + 2 * one, right + one + 1,
-                      rest - 1, rest, rest + 1, 1 << 20}) {
+  for (int32_t lie : {0, -1, INT32_MIN, INT32_MAX, 48, 49, 50, right - 1, right + 1, right + one, right + 2 * one,
+                      right + one + 1, rest - 1, rest, rest + 1, 1 << 20}) {
     SCOPED_TRACE(lie);
     Damage(With(victim.position + record::kBatchLengthAt, BigEndian(lie)));
     Open();
@@ -315,7 +316,8 @@ TEST_F(IntegrityTest, ALargeSegmentIsCheckedPieceByPiece) {
   ReadResult result = Read(From(650, 1 << 20));
   ASSERT_EQ(result.status, ReadStatus::kOk);
   EXPECT_LT(files_.read_bytes() - before, 4u << 20);
-  EXPECT_LE(result.slice.position + result.slice.size_bytes, places_[victim].position) << "a read ends in front of damage";
+  EXPECT_LE(result.slice.position + result.slice.size_bytes, places_[victim].position)
+      << "a read ends in front of damage";
   // From the begin to the end, as a consumer who steps over what is damaged.
   before = files_.read_bytes();
   int64_t offset = 0;
@@ -334,8 +336,9 @@ TEST_F(IntegrityTest, ALargeSegmentIsCheckedPieceByPiece) {
     ASSERT_NO_FATAL_FAILURE(ExpectWhole({result.slice.file, result.slice.position,
                                          places_[static_cast<size_t>(offset)].size, result.slice.first_offset},
                                         static_cast<size_t>(offset)));
-    while (offset < end() && places_[static_cast<size_t>(offset)].position + places_[static_cast<size_t>(offset)].size <=
-                                 result.slice.position + result.slice.size_bytes) {
+    while (offset < end() &&
+           places_[static_cast<size_t>(offset)].position + places_[static_cast<size_t>(offset)].size <=
+               result.slice.position + result.slice.size_bytes) {
       ++offset;
     }
   }
@@ -372,7 +375,7 @@ TEST_F(IntegrityTest, AMissingOrLyingIndexMakesTheCheckSlowAndNotWrong) {
     Damage(Flipped(places_[20].position + 70, 1));
     std::string false_index = index;
     for (size_t at = 0; at + 8 < false_index.size(); at += 8) {
-      if (lie == 0) false_index[at + 7] ^= 0x5;                      // positions inside of batches
+      if (lie == 0) false_index[at + 7] ^= 0x5;                                       // positions inside of batches
       if (lie == 1) false_index.replace(at, 4, BigEndian(static_cast<int32_t>(at)));  // offsets of other batches
       if (lie == 2) false_index.replace(at, 8, std::string(8, '\x7f'));
     }
@@ -420,7 +423,8 @@ TEST_F(IntegrityTest, AnEndOffsetInDamageOrBehindItEndsTheReadBefore) {
     ReadResult result = Read(options);
     ASSERT_EQ(result.status, ReadStatus::kOk);
     size_t last = std::min<size_t>(7, static_cast<size_t>(end_offset) / 3 - 1);
-    EXPECT_EQ(result.slice.position + result.slice.size_bytes, places_[last].position + places_[last].size) << end_offset;
+    EXPECT_EQ(result.slice.position + result.slice.size_bytes, places_[last].position + places_[last].size)
+        << end_offset;
   }
 }
 
@@ -488,7 +492,8 @@ TEST_F(IntegrityTest, AScrubOfASegmentThatIsGoneIsForgotten) {
   EXPECT_FALSE(log_->ScrubCompleted(*job));
 }
 
-// Whatever is done to the file: every batch that was not touched is served, nothing else is, and stepping over damage ends.
+// Whatever is done to the file: every batch that was not touched is served, nothing else is, and stepping over damage
+// ends.
 TEST_F(IntegrityTest, RandomDamage) {
   ASSERT_NO_FATAL_FAILURE(Write(60, 3, 30));
   const size_t last = places_.back().position;
@@ -504,7 +509,9 @@ TEST_F(IntegrityTest, RandomDamage) {
       size_t from = random.Below(last);
       size_t size = std::min(last - from, size_t{1} + random.Below(random.Below(2) == 0 ? 16 : 1200));
       switch (random.Below(3)) {
-        case 0: content.replace(from, size, std::string(size, '\0')); break;
+        case 0:
+          content.replace(from, size, std::string(size, '\0'));
+          break;
         case 1:
           content.replace(from, size, original_.substr(random.Below(last - size), size));
           has_copy = true;
@@ -552,7 +559,8 @@ TEST_F(IntegrityTest, PiecesInAnyOrderMakeOneWhole) {
     Random random(seed);
     Integrity known = unknown;
     for (int step = 0; step < 10'000 && known.FirstUnknown(); ++step) {
-      std::optional<Unknown> part = known.UnknownFor(Offset(static_cast<int64_t>(random.Below(static_cast<uint64_t>(end())))));
+      std::optional<Unknown> part =
+          known.UnknownFor(Offset(static_cast<int64_t>(random.Below(static_cast<uint64_t>(end())))));
       if (!part) continue;
       // As from an index entry: at any whole batch of the part.
       size_t at = random.Below(places_.size());

@@ -1,6 +1,6 @@
-// Damage in a partition: what readers are answered, what the operator is told, and the scrub that finds it without them.
+// Damage in a partition: what readers are answered, what the operator is told, and the scrub that finds it without
+// them.
 #include "fixture.h"
-
 #include "log/checkpoint_files.h"
 #include "log/file_names.h"
 #include "partition/scrubber.h"
