@@ -518,6 +518,20 @@ Result<ScanResult> Recovery::Scan(Piece& piece, const io::File& log, ScanStart s
     // that goes back is taken for such a torn tail where nothing was durable.
     const bool goes_back = answer == SegmentScan::kBatch && scan.header().base_offset() < result.next_offset &&
                            result.next_offset >= cut_above;
+    // One that leaps up and is not its own would move the end of the log, and what follows it would look torn.
+    const bool leaps = answer == SegmentScan::kBatch && scan.header().base_offset() > result.next_offset;
+    if (leaps && result.next_offset < cut_above) {
+      const Unknown rest{static_cast<uint32_t>(scan.position()), static_cast<uint32_t>(piece.file_bytes), result.next_offset,
+                         piece.limit};
+      Result<std::vector<Stretch>> checked = CheckBatches(log, piece.base_offset, rest, {1, kNoOffset});
+      if (!checked.ok()) return checked.error();
+      if (checked->size() > 1 && checked->front().is_damaged) {
+        ++report_.damaged_batches;
+        Note("damage at " + WhereIs(piece, scan.position(), result.next_offset) + " stays: whole batches follow it");
+        scan.SkipTo(checked->front().end);
+        continue;
+      }
+    }
     if (answer == SegmentScan::kBatch && !goes_back) {
       record::BatchHeader batch = scan.header();
       piece.segment->Account(batch, static_cast<uint32_t>(scan.position()), options_.config);

@@ -49,6 +49,8 @@ class SegmentScan {
   // [at_least, below). When there is one the next Next() returns it. What lies inside of the damaged batch is passed over
   // if its length can be believed: records may hold what looks like a batch.
   bool Resynchronize(Offset at_least, Offset below);
+  // The next Next() looks here, which must be where a batch begins.
+  void SkipTo(uint64_t position) { next_ = position; }
 
   // Of the batch that Next returned; valid until the next call.
   record::BatchHeader header() const { return record::BatchHeader(header_); }

@@ -183,12 +183,16 @@ TEST_F(IntegrityTest, ABitFlippedAnywhereCostsItsBatchAndNoOther) {
 
 TEST_F(IntegrityTest, ABitFlippedInWhatWasDurableCostsItsBatchAfterAKillToo) {
   ASSERT_NO_FATAL_FAILURE(Write(12));
-  for (size_t at = record::kBatchLengthAt; at < places_[4].size; ++at) {
-    if (at >= record::kLeaderEpochAt && at < record::kMagicAt) continue;
-    SCOPED_TRACE(at);
-    Damage(Flipped(places_[4].position + at, 0x10));
-    Open(/*was_clean=*/false);
-    ASSERT_NO_FATAL_FAILURE(ExpectAllBut({4}, at));
+  for (size_t victim : {0, 4, 10}) {
+    for (size_t at = 0; at < places_[victim].size; ++at) {
+      if (at >= record::kLeaderEpochAt && at < record::kMagicAt) continue;
+      for (uint8_t bits : {0x01, 0x02, 0x10, 0x80}) {
+        SCOPED_TRACE("batch " + std::to_string(victim) + " byte " + std::to_string(at) + " bits " + std::to_string(bits));
+        Damage(Flipped(places_[victim].position + at, bits));
+        Open(/*was_clean=*/false);
+        ASSERT_NO_FATAL_FAILURE(ExpectAllBut({victim}, at));
+      }
+    }
   }
 }
 
