@@ -121,7 +121,8 @@ class Validation {
                                                               : static_cast<size_t>(INT32_MAX);
     std::unique_ptr<Compressor> packer = repacks_ ? StartRepacking(batch) : nullptr;
 
-    RecordIterator records(batch, decompressor_, {.tee = packer.get(), .most_bytes = std::min(most_here, UnpackLimit(bytes_.size()))});
+    const size_t most_bytes = std::min(most_here, UnpackLimit(bytes_.size()));
+    RecordIterator records(batch, decompressor_, {.tee = packer.get(), .most_bytes = most_bytes});
     RecordView record;
     RecordIterator::Answer answer;
     for (int32_t index = 0; (answer = records.Next(&record)) == RecordIterator::kRecord; ++index) {

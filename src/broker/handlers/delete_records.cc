@@ -50,7 +50,8 @@ reactor::Task<void> HandleDeleteRecords(RequestContext& context, const message::
   auto ask = OnEachPartition<Deletion>(context.shard(), ids, remove, missing);
   std::vector<Deletion> done = co_await ask;
   // For good: a power cut must not bring the records back.
-  const bool is_any_gone = std::any_of(done.begin(), done.end(), [](const Deletion& one) { return one.error == ErrorCode::kNone; });
+  auto is_done = [](const Deletion& one) { return one.error == ErrorCode::kNone; };
+  const bool is_any_gone = std::any_of(done.begin(), done.end(), is_done);
   Status saved;
   if (is_any_gone) {
     Cluster& cluster = context.shard().cluster();
