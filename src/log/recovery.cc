@@ -147,6 +147,8 @@ class Recovery {
   Result<ScanResult> Scan(Piece& piece, const io::File& log, ScanStart start, Offset cut_above);
   bool SpeaksOfMore(const Piece& piece, const ScanResult& scan) const;
   Status FinishScan(Piece& piece, io::File& log, const ScanResult& scan);
+  bool IsTrustedLater(const Piece& piece) const;
+  Status ReplaceIndexes(Piece& piece);
 
   Status LoadProducers();
   std::optional<Offset> RestoreSnapshot(Offset at_most);
@@ -223,6 +225,8 @@ Status Recovery::LoadEpochs() {
 
 void Recovery::NoteEpochOf(const record::BatchHeader& batch) {
   bool is_new = batch.leader_epoch() > epochs_.latest_epoch().value_or(kNoLeaderEpoch);
+  // The checkpoint may still have it begin in what was cut off, or truncated.
+  is_new |= batch.leader_epoch() == epochs_.latest_epoch() && epochs_.entries().back().start_offset > batch.base_offset();
   if (is_new && epochs_.Assign(batch.leader_epoch(), batch.base_offset())) epochs_changed_ = true;
 }
 
@@ -266,7 +270,8 @@ Status Recovery::LoadSegments() {
   size_t first_recovered = pieces_.size() - 1;
   if (!options_.was_clean) {
     report_.scanned = true;
-    while (first_recovered > 0 && pieces_[first_recovered].base_offset > recovery_point()) --first_recovered;
+    // The segment that ends at the recovery point may have been sealed behind that flush: its indexes need not be durable.
+    while (first_recovered > 0 && pieces_[first_recovered].base_offset >= recovery_point()) --first_recovered;
     checkpoint_ = CheckpointIn(pieces_[first_recovered]);
   }
   for (size_t i = 0; i < first_recovered; ++i) KB_RETURN_IF_ERROR(LoadTrusted(pieces_[i]));
@@ -275,12 +280,17 @@ Status Recovery::LoadSegments() {
     Result<bool> is_cut = RecoverSegment(pieces_[i], i == first_recovered);
     if (!is_cut.ok()) return is_cut.error();
     if (*is_cut) return DropFrom(i + 1);
-    if (pieces_[i].is_last() || log_end_offset_ >= pieces_[i].limit) continue;
+    if (pieces_[i].is_last()) continue;
+    if (log_end_offset_ >= pieces_[i].limit) {
+      (void)pieces_[i].segment->Seal(files_);
+      continue;
+    }
     Note("no records from " + ToString(log_end_offset_) + " up to " + ToString(pieces_[i].limit));
     // A compacted log has such gaps. In another one, where nothing was durable, it is the end of a segment that was lost
     // while a later one was not: who reads or writes in order finds the log's end there.
     const bool may_have_gaps = options_.config.cleanup_compact || options_.was_compacted;
     if (!may_have_gaps && log_end_offset_ >= durable_below()) return DropFrom(i + 1);
+    (void)pieces_[i].segment->Seal(files_);
   }
   return {};
 }
@@ -460,8 +470,11 @@ std::optional<ScanStart> Recovery::StartAtCheckpoint(const Piece& piece, const i
   std::erase_if(*index, [](const OffsetIndexEntry& entry) { return entry.position <= 0; });
   if (index->empty()) return std::nullopt;
   const OffsetIndexEntry last = index->back();
+  // Of an entry that is torn its offset may be missing: it goes back then.
+  int64_t before = -1;
   auto is_later = [&](const TimeIndexEntry& entry) {
-    return entry.timestamp <= 0 || entry.relative_offset > last.relative_offset;
+    const bool ascends = entry.relative_offset > std::exchange(before, entry.relative_offset);
+    return entry.timestamp <= 0 || !ascends || entry.relative_offset > last.relative_offset;
   };
   time_index->erase(std::find_if(time_index->begin(), time_index->end(), is_later), time_index->end());
   bool is_plausible = Ascends(*index, &OffsetIndexEntry::relative_offset) &&
@@ -566,10 +579,30 @@ Status Recovery::FinishScan(Piece& piece, io::File& log, const ScanResult& scan)
     piece.segment->mutable_state().size_bytes = scan.end;
   }
   log_end_offset_ = std::max(scan.next_offset, piece.base_offset);
+  if (IsTrustedLater(piece)) return ReplaceIndexes(piece);
   KB_RETURN_IF_ERROR(TrimTo(files_, piece.segment->PathOf(kIndexSuffix), piece.segment->state().index));
   KB_RETURN_IF_ERROR(TrimTo(files_, piece.segment->PathOf(kTimeIndexSuffix), piece.segment->state().time_index));
-  if (!piece.is_last() && !scan.is_cut) piece.segment->AddFinalTimeEntry();
-  piece.segment->SpillIndexes(files_);
+  (void)piece.segment->SpillIndexes(files_);
+  return {};
+}
+
+// Whether all of the segment's indexes was made just now, while a checkpoint says that the part before it is on the disk.
+bool Recovery::IsTrustedLater(const Piece& piece) const {
+  const SegmentState& state = piece.segment->state();
+  const bool is_new = state.index.on_disk() == 0 && !state.index.tail().empty();
+  auto inside = listed_.snapshots.upper_bound(piece.base_offset);
+  return is_new && inside != listed_.snapshots.end() && *inside < piece.limit;
+}
+
+// At once and durably: a start that ends early must not leave them torn behind that checkpoint.
+Status Recovery::ReplaceIndexes(Piece& piece) {
+  SegmentState& state = piece.segment->mutable_state();
+  KB_RETURN_IF_ERROR(
+      io::WriteFileAtomically(files_, piece.segment->PathOf(kIndexSuffix), EncodeIndex(state.index.tail())));
+  KB_RETURN_IF_ERROR(
+      io::WriteFileAtomically(files_, piece.segment->PathOf(kTimeIndexSuffix), EncodeIndex(state.time_index.tail())));
+  state.index = OffsetIndex(state.index.entries(), state.index.last());
+  state.time_index = TimeIndex(state.time_index.entries(), state.time_index.last());
   return {};
 }
 
@@ -582,7 +615,8 @@ std::optional<Offset> Recovery::CheckpointIn(const Piece& piece) {
   return restored;
 }
 
-// Restores the newest readable snapshot at or below an offset. Unreadable ones are removed.
+// Restores the newest readable snapshot at or below an offset. Damaged ones are removed; one that cannot be read now, for want
+// of descriptors or because of the disk, may be good the next time.
 std::optional<Offset> Recovery::RestoreSnapshot(Offset at_most) {
   while (true) {
     auto above = listed_.snapshots.upper_bound(at_most);
@@ -592,7 +626,7 @@ std::optional<Offset> Recovery::RestoreSnapshot(Offset at_most) {
     Status status = bytes.ok() ? producers_.Restore(AsBytes(*bytes), options_.now_ms) : Status(bytes.error());
     if (status.ok()) return offset;
     Note("left out the producer snapshot at " + ToString(offset) + ": " + status.error().message);
-    (void)files_.Remove(PathOf(offset, kSnapshotSuffix));
+    if (status.error().kind == ErrorKind::kCorrupt) (void)files_.Remove(PathOf(offset, kSnapshotSuffix));
     listed_.snapshots.erase(offset);
   }
 }
@@ -605,6 +639,8 @@ Status Recovery::LoadProducers() {
   }
   producers_.Clear();
   std::optional<Offset> restored = RestoreSnapshot(derived_from);
+  // Behind one from before the log's first batch there is a gap: who wrote in it would be refused the next sequence.
+  if (restored && *restored < pieces_.front().base_offset) restored.reset();
   // Without any snapshot a clean stop is believed to have had nothing to remember, save in the segment that is at hand.
   bool believes = options_.was_clean && !is_reload_;
   Offset from = believes ? std::min(derived_from, pieces_.back().base_offset) : pieces_.front().base_offset;
@@ -703,7 +739,14 @@ Status Recovery::WriteAborted(Piece& piece, Offset replayed_from) {
   if (!before.ok() && before.error().kind != ErrorKind::kNotFound) return before.error();
   std::vector<TxnIndexEntry> entries;
   if (before.ok()) entries = *before;
-  std::erase_if(entries, [&](const TxnIndexEntry& entry) { return entry.transaction.last_offset >= replayed_from; });
+  // What was written behind the last flush may be torn: zeros that a later entry follows.
+  Offset last_before{-1};
+  auto is_later = [&](const TxnIndexEntry& entry) {
+    const AbortedTransaction& each = entry.transaction;
+    const bool is_whole = each.first_offset < each.last_offset && each.last_offset > std::exchange(last_before, each.last_offset);
+    return !is_whole || each.last_offset >= replayed_from;
+  };
+  entries.erase(std::find_if(entries.begin(), entries.end(), is_later), entries.end());
   entries.insert(entries.end(), piece.aborted.begin(), piece.aborted.end());
   if (entries.empty() && before.ok()) KB_RETURN_IF_ERROR(files_.Remove(path));
   if (!entries.empty()) KB_RETURN_IF_ERROR(io::WriteFileAtomically(files_, path, EncodeIndex(entries)));
@@ -777,7 +820,7 @@ Result<std::unique_ptr<Log>> LogRecovery::Run(io::FileSystem& files, LogOptions 
     log->segments_.push_back(
         std::make_unique<Segment>(log->directory_, piece.base_offset, piece.segment->state()));
     // The indexes of what was scanned may have been written just now, and its last bytes be in memory only.
-    bool is_recovered = piece.limit > recovery.recovery_point_;
+    bool is_recovered = piece.limit >= recovery.recovery_point_;
     if (is_recovered && !piece.is_last()) Log::AddIndexesToFlush(log->unflushed_, *log->segments_.back());
   }
   log->log_start_offset_ = recovery.log_start_offset_;
