@@ -39,7 +39,7 @@ Status FlushJob::Run() {
   for (const Content& content : contents_) {
     Status status = content.replace_atomically ? io::WriteFileAtomically(*file_system_, content.path, content.bytes)
                                                : WriteAndSync(*file_system_, content.path, content.bytes);
-    if (!status.ok() && status.error().kind == ErrorKind::kNoSpace) {
+    if (!status.ok() && status.error().kind == ErrorKind::kNoSpace && !is_last_) {
       is_short_of_room_ = true;
       (void)file_system_->Remove(content.path + (content.replace_atomically ? ".tmp" : ""));
       continue;
@@ -47,6 +47,7 @@ Status FlushJob::Run() {
     KB_RETURN_IF_ERROR(status);
   }
   if (sync_directory_ || !contents_.empty()) KB_RETURN_IF_ERROR(file_system_->SyncDirectory(directory_));
+  if (obstacle_) return *obstacle_;
   if (is_short_of_room_) return {};  // what was to take their place may be what is missing
   // Not being able to remove is no harm: the next Open does it.
   for (const std::string& path : obsolete_) (void)file_system_->Remove(path);
@@ -141,6 +142,7 @@ Result<std::optional<TimestampOffset>> TimestampLookupJob::Run() {
 // ---- RemovalJob
 
 Status RemovalJob::Rename() {
+  if (snapshot_) KB_RETURN_IF_ERROR(io::WriteFileAtomically(*file_system_, snapshot_->first, snapshot_->second));
   for (const std::string& path : paths_) {
     Status status = file_system_->Rename(path, path + std::string(kDeletedSuffix));
     if (!status.ok() && !IsMissing(status.error())) return status;

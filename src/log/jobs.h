@@ -27,7 +27,8 @@ namespace kb::log {
 
 // Makes everything appended before PrepareFlush durable: segments, the indexes and producer snapshots of rolled segments,
 // the leader epochs, the directory. An error is final: the kernel has dropped the pages, and the log refuses appends.
-// A full disk is none: the records have their room already, and what else is written can wait.
+// A full disk is none: the records have their room already, and what else is written can wait. Only at a clean stop it
+// cannot: the next start would believe what is there.
 class FlushJob {
  public:
   Status Run();
@@ -54,6 +55,8 @@ class FlushJob {
   std::vector<std::string> obsolete_;            // removed last: an older snapshot between two segments
   bool sync_directory_ = false;
   bool is_short_of_room_ = false;  // a content could not be written; each can be written later, or be derived
+  bool is_last_ = false;           // nothing can be written later
+  std::optional<Error> obstacle_;  // something else could not be written that a clean stop needs
 };
 
 // Brings what a read needs into memory: opens files, checks what nobody has checked, repairs a damaged index, reads the
@@ -151,6 +154,7 @@ class RemovalJob {
   friend class Log;
   io::FileSystem* file_system_ = nullptr;
   std::vector<std::string> paths_;
+  std::optional<std::pair<std::string, std::string>> snapshot_;  // path and bytes: written before anything goes
   size_t segments_ = 0;
   uint64_t bytes_ = 0;
 };

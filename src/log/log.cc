@@ -74,7 +74,7 @@ void Log::ReleaseIdle() {
     segments_[i]->ReleaseIdle(EndOffsetOf(i) <= recovery_point_);
   }
   if (active().open_files() == 0) {
-    active().SpillIndexes(files_);
+    (void)active().SpillIndexes(files_);
     tail_.Clear();
   }
 }
@@ -196,7 +196,11 @@ AppendResult Log::Write(ByteView batches, const Incoming& incoming, int64_t now_
     result.rolled = true;
   }
   const uint64_t position = active().size_bytes();
-  if (Status status = active().Write(files_, batches); !status.ok()) return Refuse(status.error());
+  if (Status status = active().Write(files_, batches); !status.ok()) {
+    // What was cut off again must not come back in a segment that is sealed next.
+    AddToFlush(unflushed_, segments_.size() - 1);
+    return Refuse(status.error());
+  }
   Account(batches, position, now_ms);
   result.base_offset = incoming.base_offset;
   result.last_offset = incoming.last_offset;
@@ -217,7 +221,7 @@ void Log::Account(ByteView batches, uint64_t position, int64_t now_ms) {
     }
     position += batch->bytes().size();
   }
-  if (active().state().index.tail_is_long()) active().SpillIndexes(files_);
+  if (active().state().index.tail_is_long()) (void)active().SpillIndexes(files_);
 }
 
 void Log::BeginEpoch(LeaderEpoch epoch) {
@@ -231,12 +235,20 @@ Status Log::Roll(int64_t now_ms) {
 
 Status Log::StartSegment(Offset base_offset, int64_t now_ms) {
   KB_CHECK(base_offset >= log_end_offset_);
+  // A sealed segment's indexes are believed at the next start: without the last entries they would be plausible and wrong.
+  if (!segments_.empty()) KB_RETURN_IF_ERROR(active().Seal(files_));
   const std::string path = directory_ + "/" + OffsetFileName(base_offset, kLogSuffix);
   Result<std::unique_ptr<io::File>> file = files_.Open(path, io::OpenMode::kTruncate);
   if (!file.ok()) return file.error();
-  if (config_.preallocate) KB_RETURN_IF_ERROR((*file)->Preallocate(static_cast<uint64_t>(config_.segment_bytes)));
+  if (config_.preallocate) {
+    Status status = (*file)->Preallocate(static_cast<uint64_t>(config_.segment_bytes));
+    if (!status.ok()) {
+      // The log may go on in the segment it has: an empty one in the middle of it would hide records at the next start.
+      (void)files_.Remove(path);
+      return status;
+    }
+  }
   if (!segments_.empty()) {
-    active().Seal(files_);
     AddIndexesToFlush(unflushed_, active());  // its log may be on the disk already
     AddSnapshot(unflushed_);
   }
@@ -294,7 +306,7 @@ void Log::AddObsolete(FlushJob& job, std::optional<Offset> snapshot) const {
 
 FlushJob Log::PrepareFlush() {
   if (std::exchange(checkpoint_is_due_, false)) {
-    active().SpillIndexes(files_);
+    (void)active().SpillIndexes(files_);
     if (log_end_offset_ > active().base_offset()) AddSnapshot(unflushed_);
     AddIndexesToFlush(unflushed_, active());
   }
@@ -324,7 +336,16 @@ void Log::RequestCheckpoint() {
 }
 
 FlushJob Log::PrepareClose() {
-  active().Seal(files_);
+  // Those of recovered segments, too, if there was no room for them then. What was not written makes the stop an unclean one.
+  Status written = active().Seal(files_);
+  for (const auto& segment : segments_) {
+    if (segment->indexes_are_written()) continue;
+    Status status = segment->SpillIndexes(files_);
+    AddIndexesToFlush(unflushed_, *segment);
+    if (written.ok()) written = status;
+  }
+  if (!written.ok()) unflushed_.obstacle_ = written.error();
+  unflushed_.is_last_ = true;
   if (config_.preallocate) {
     // Gives back what was reserved. Not being able to is no reason not to stop.
     Result<std::shared_ptr<io::File>> log = active().LogFile(files_, Blocking::kNever);
@@ -342,7 +363,10 @@ void Log::FlushCompleted(const FlushJob& job, const Status& status) {
     if (!failure_) failure_ = status.error();
     return;
   }
-  if (job.is_short_of_room_) epochs_changed_ = true;
+  if (job.is_short_of_room_) {
+    epochs_changed_ = true;
+    last_snapshot_.reset();  // it may be the one that is missing: the next checkpoint writes another
+  }
   if (job.truncations_ != truncations_) return;  // it may have synced what is gone, and not what took its place
   recovery_point_ = std::max(recovery_point_, std::min(job.target_offset_, log_end_offset_));
 }
@@ -617,6 +641,10 @@ RemovalJob Log::TakeOldest(size_t segments) {
     job.paths_.push_back(segments_[i]->PathOf(kSnapshotSuffix));
     job.bytes_ += segments_[i]->size_bytes();
   }
+  // When all goes, what producers have sent is in no batch any more: the snapshot must be there first.
+  if (new_start == log_end_offset_) {
+    job.snapshot_.emplace(directory_ + "/" + OffsetFileName(new_start, kSnapshotSuffix), producers_.Snapshot());
+  }
   job.segments_ = segments;
   segments_.erase(segments_.begin(), segments_.begin() + static_cast<ptrdiff_t>(segments));
   recovery_point_ = std::max(recovery_point_, std::min(new_start, log_end_offset_));
@@ -683,6 +711,10 @@ Result<RemovalJob> Log::TruncateTo(Offset offset, int64_t now_ms) {
     job.bytes_ += segments_[i]->size_bytes();
   }
   job.segments_ = segments_.size() - cut - 1;
+  // A checkpoint of what is cut must not come back into what is written there next.
+  for (const std::optional<Offset>& snapshot : {previous_snapshot_, last_snapshot_}) {
+    if (snapshot && *snapshot > offset) job.paths_.push_back(directory_ + "/" + OffsetFileName(*snapshot, kSnapshotSuffix));
+  }
   KB_RETURN_IF_ERROR(job.Rename());
   KB_RETURN_IF_ERROR(files_.SyncDirectory(directory_));
   if (found.outcome == Lookup::kFound) {
@@ -763,6 +795,9 @@ Status Log::Reload(int64_t now_ms) {
   last_snapshot_ = source.last_snapshot_;
   previous_snapshot_ = source.previous_snapshot_;
   unflushed_ = std::exchange(source.unflushed_, FlushJob());
+  for (size_t i = SegmentAt(recovery_point_ - 1); i + 1 < segments_.size(); ++i) {
+    AddIndexesToFlush(unflushed_, *segments_[i]);  // of those that were sealed since the last flush
+  }
   tail_.Clear();
   return {};
 }

@@ -376,16 +376,18 @@ void Segment::AddFinalTimeEntry() {
   if (state_.size_bytes > 0) AddTimeEntry();
 }
 
-void Segment::Seal(io::FileSystem& files) {
+Status Segment::Seal(io::FileSystem& files) {
   AddFinalTimeEntry();
-  SpillIndexes(files);
+  return SpillIndexes(files);
 }
 
-void Segment::SpillIndexes(io::FileSystem& files) {
-  // Errors: see log/index_file.h.
-  (void)state_.index.Spill(files, PathOf(kIndexSuffix));
-  (void)state_.time_index.Spill(files, PathOf(kTimeIndexSuffix));
-  if (!state_.txn_index.tail().empty()) (void)state_.txn_index.Spill(files, PathOf(kTxnIndexSuffix));
+Status Segment::SpillIndexes(io::FileSystem& files) {
+  Status first = state_.index.Spill(files, PathOf(kIndexSuffix));
+  Status second = state_.time_index.Spill(files, PathOf(kTimeIndexSuffix));
+  Status third;
+  if (!state_.txn_index.tail().empty()) third = state_.txn_index.Spill(files, PathOf(kTxnIndexSuffix));
+  for (Status* status : {&first, &second, &third}) KB_RETURN_IF_ERROR(*status);
+  return {};
 }
 
 Lookup Segment::Find(Offset offset, Blocking blocking, io::FileSystem& files) const {

@@ -153,8 +153,12 @@ class Segment {
   // The time index ends with an entry for the greatest timestamp of all.
   void AddFinalTimeEntry();
   // That, and writes the tails of the indexes.
-  void Seal(io::FileSystem& files);
-  void SpillIndexes(io::FileSystem& files);
+  Status Seal(io::FileSystem& files);
+  // What cannot be written stays in memory; the first reason why.
+  Status SpillIndexes(io::FileSystem& files);
+  bool indexes_are_written() const {
+    return state_.index.tail().empty() && state_.time_index.tail().empty() && state_.txn_index.tail().empty();
+  }
 
   // ---- reading
   Lookup Find(Offset offset, Blocking blocking, io::FileSystem& files) const;

@@ -97,15 +97,42 @@ TEST_F(FailureTest, WithoutDescriptorsARollFailsTheAppendAndIsTriedAgain) {
   EXPECT_EQ(log_->log_end_offset(), Offset(2));
 }
 
-TEST_F(FailureTest, AnIndexThatCannotBeWrittenIsKeptInMemory) {
+// A sealed segment's indexes are believed at the next start: it is not sealed while they lack entries.
+TEST_F(FailureTest, ASegmentIsSealedOnceItsIndexesAreWritten) {
   config_.segment_bytes = 5000;
   Open();
   AppendMany(20, 1, 100);
-  files_.FailNth(test::IoCall::kOpen, 2, ENOSPC, /*and_all_after=*/false);  // the roll's index, behind the new .log
+  files_.FailNth(test::IoCall::kOpen, 1, ENOSPC, /*and_all_after=*/false);
+  AppendResult refused;
+  int appended = 20;
+  for (; appended < 60; ++appended) {
+    refused = Append(BatchOf(1).ValueBytes(100).At(time_ms_ += 10));
+    if (!refused.ok()) break;
+  }
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.failure->error, AppendError::kNoSpace);
+  EXPECT_EQ(log_->segments(), 1u);
   AppendMany(60, 1, 100);
   EXPECT_GT(log_->segments(), 1u);
-  EXPECT_THAT(BaseOffsetsFrom(0), SizeIs(80));
+  EXPECT_THAT(BaseOffsetsFrom(0), SizeIs(static_cast<size_t>(appended) + 60));
   EXPECT_EQ(Read(From(17, 1)).slice.first_offset, Offset(17));
+}
+
+// Nor is a stop a clean one while the producers' last snapshot could not be written.
+TEST_F(FailureTest, AStopWithoutRoomForTheSnapshotIsNoCleanOne) {
+  Open();
+  ASSERT_TRUE(Append(BatchOf(2).From(7, 0, 0)).ok());
+  ASSERT_TRUE(Flush().ok());
+  files_.set_capacity(files_.used_bytes());
+  ASSERT_TRUE(Checkpoint().ok());
+  FlushJob job = log_->PrepareClose();
+  EXPECT_FALSE(job.Run().ok());
+  files_.set_capacity({});
+  Remember();
+  ReopenAfterKill();
+  AppendResult again = Append(BatchOf(2).From(7, 0, 0));
+  ASSERT_TRUE(again.ok());
+  EXPECT_TRUE(again.is_duplicate);
 }
 
 // A fault at every call of every kind, one at a time: no crash, nothing acknowledged lost, and usable again after a restart.
