@@ -130,7 +130,7 @@ class SimFileSystem::SimFile final : public File {
   Status Sync() override {
     KB_RETURN_IF_ERROR(Enter(IoCall::kSync));
     KB_RETURN_IF_ERROR(files_.Leave("sync " + path()));
-    node_->Sync();
+    if (files_.ignored_ != IoCall::kSync) node_->Sync();
     return {};
   }
   Status Truncate(uint64_t size) override {
@@ -447,6 +447,7 @@ Status SimFileSystem::SyncDirectory(const std::string& path) {
   NodePtr node = Find(at);
   if (node == nullptr) return OsError(ENOENT, "sync directory " + path);
   KB_RETURN_IF_ERROR(Leave("sync directory " + path));
+  if (ignored_ == IoCall::kSyncDirectory) return {};
   for (const NameChange& change : pending_[at]) Apply(durable_, change);
   pending_.erase(at);
   return {};

@@ -71,6 +71,8 @@ class SimFileSystem final : public io::FileSystem {
   void PowerOn();                        // after CutAt struck; also disarms it
   void FailNth(IoCall call, uint64_t nth, int os_errno, bool and_all_after = false);  // 1: the next one
   void StopFailing() { faults_.clear(); }
+  // A disk that lies: kSync or kSyncDirectory says that it is done and does nothing.
+  void Ignore(std::optional<IoCall> call) { ignored_ = call; }
   void set_capacity(std::optional<uint64_t> bytes) { capacity_ = bytes; }
   void set_most_open_files(std::optional<size_t> files) { most_open_files_ = files; }
   void DropCaches();
@@ -136,6 +138,7 @@ class SimFileSystem final : public io::FileSystem {
   std::map<std::string, std::vector<NameChange>> pending_;  // by directory
   std::set<std::string> locks_;
   std::vector<Fault> faults_;
+  std::optional<IoCall> ignored_;
   std::map<IoCall, uint64_t> calls_;
   std::optional<uint64_t> capacity_;
   std::optional<size_t> most_open_files_;
