@@ -19,6 +19,7 @@
 #include "log/checkpoint_files.h"
 #include "log/log.h"
 #include "log/log_directory.h"
+#include "log/read_waiting.h"
 #include "record/compression.h"
 #include "support/sim_file_system.h"
 #include "support/tar.h"
@@ -118,7 +119,7 @@ class GoldenDamageTest : public testing::Test {
     options.max_bytes = 1 + random.Below(100'000);
     for (options.offset = log.log_start_offset(); options.offset < options.end_offset;) {
       const Offset before = options.offset;
-      ReadResult result = log.Read(options);
+      ReadResult result = ReadWaiting(log, options);
       const bool has_bytes = result.status == ReadStatus::kOk && result.slice.size_bytes > 0;
       if (has_bytes) AddBatches(result.slice, found, options.offset, options.end_offset);
       if (options.offset <= before) options.offset = before + 1;  // a consumer goes past it

@@ -13,6 +13,7 @@
 #include "log/history_model.h"
 #include "log/log.h"
 #include "log/log_directory.h"
+#include "log/read_waiting.h"
 #include "record/builder.h"
 #include "record/control.h"
 
@@ -328,7 +329,7 @@ bool History::ReadAll(std::vector<std::string>& found) {
   options.may_block = true;
   options.max_bytes = 1 + random_.Below(3000);
   while (options.offset < options.end_offset) {
-    ReadResult result = log_->Read(options);
+    ReadResult result = ReadWaiting(*log_, options);
     const std::string where = "read at " + ToString(options.offset) + ": ";
     if (!Expect(result.status == ReadStatus::kOk, where + (result.failure ? result.failure->message : "?")))
       return false;
@@ -479,7 +480,7 @@ bool History::JudgeReads(const std::vector<std::string>& found) {
     options.end_offset = log_->log_end_offset();
     options.max_bytes = 1;
     options.may_block = true;
-    ReadResult result = log_->Read(options);
+    ReadResult result = ReadWaiting(*log_, options);
     auto wanted = std::find_if(found.begin(), found.end(), [&](const std::string& bytes) {
       return record::BatchView(AsBytes(bytes)).last_offset() >= options.offset;
     });
