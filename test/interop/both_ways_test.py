@@ -20,7 +20,7 @@ import harness  # noqa: E402
 HERE = os.path.dirname(os.path.abspath(__file__))
 GOLDEN = os.path.join(HERE, "..", "golden", "storage", "clean.tar.zst")
 COMMITTED = {"g-simple": [("a.b-c_d-7", 0), ("codecs", 0)], "g-classic": [("grp", 0), ("grp", 1)], "ours": [("codecs", 1)]}
-CONFIG = {"log.cleaner.backoff.ms": "100000000", "log.initial.task.delay.ms": "100000000",  # nothing is to go of itself
+CONFIG = {"log.cleaner.enable": "false", "log.initial.task.delay.ms": "100000000",  # nothing is to go of itself
           "log.flush.offset.checkpoint.interval.ms": "1000"}
 
 
@@ -46,9 +46,10 @@ def eventually(look):
 class Turn:
     """One of the two at work on the directory."""
 
-    def __init__(self, test, folder, oracle):
+    def __init__(self, test, folder, oracle, **config):
         self.test = test
-        self.broker = harness.Broker(dict(CONFIG), folder=folder, oracle=oracle)
+        self.broker = harness.Broker(CONFIG | {key.replace("_", "."): value for key, value in config.items()},
+                                     folder=folder, oracle=oracle)
 
     def __enter__(self):
         self.broker.start()
@@ -196,6 +197,21 @@ class BothWays(harness.WithLastWords):
         with Turn(self, self.folder, KAFKA) as kafka:
             self.assertEqual(committed, kafka.committed())
             self.assertEqual(written, self.but_for_control(kafka.everything(), written))
+            kafka.broker.stop()
+        with Turn(self, self.folder, None, log_cleaner_enable="true", log_cleaner_backoff_ms="100") as ours:
+            ours.broker.create_topic("cleaned", 1, cleanup_policy="compact", min_cleanable_dirty_ratio="0",
+                                     segment_ms="1000", retention_ms="-1")
+            for i in range(20):
+                ours.produce("cleaned", 0, [(b"k%d" % (i % 3), b"%d" % i), (b"other", None)], codec=i % 5,
+                             timestamp=1700000000000 + 2000 * i)
+            ours.broker.process.wait_for_line("cleaned cleaned-0 ")
+            ours.broker.stop()
+        with Turn(self, self.folder, None) as ours:
+            cleaned = ours.everything()
+            ours.broker.stop()
+        self.assertLess(len(cleaned["cleaned", 0][0]), 20)
+        with Turn(self, self.folder, KAFKA) as kafka:
+            self.assertEqual(cleaned, self.but_for_control(kafka.everything(), cleaned))
             kafka.broker.stop()
         self.no_fault_in_the_files()
 
