@@ -247,6 +247,7 @@ reactor::Task<std::vector<ProduceOutcome>> PartitionTable::Produce(std::vector<P
   if (std::none_of(outcomes.begin(), outcomes.end(), [](const ProduceOutcome& one) { return one.waits; })) co_return outcomes;
   auto waiting = std::make_shared<Acknowledgements>();
   waiting->errors.resize(items.size());
+  waiting->left = 1;  // this loop itself: some are answered inside of it
   for (size_t i = 0; i < items.size(); ++i) {
     if (!WaitsStill(outcomes[i], entries[i])) continue;
     ++waiting->left;
@@ -255,9 +256,10 @@ reactor::Task<std::vector<ProduceOutcome>> PartitionTable::Produce(std::vector<P
       if (--waiting->left == 0) waiting->all.TrySet();
     });
   }
-  if (waiting->left == 0) co_return outcomes;
-  auto wait = waiting->all.WaitFor(int64_t{std::max(options.timeout_ms, 0)} * kNsPerMs);
-  co_await wait;
+  if (--waiting->left > 0) {
+    auto wait = waiting->all.WaitFor(int64_t{std::max(options.timeout_ms, 0)} * kNsPerMs);
+    co_await wait;
+  }
   for (size_t i = 0; i < items.size(); ++i) {
     if (!WaitsStill(outcomes[i], entries[i])) continue;
     outcomes[i].error = waiting->errors[i].value_or(ErrorCode::kRequestTimedOut);

@@ -121,6 +121,24 @@ TEST_F(TableOrderTest, APartitionThatGoesWhileItsBatchIsLookedAtAnswers) {
   EXPECT_EQ((*large)->error, ErrorCode::kUnknownTopicOrPartition);
 }
 
+// While the request waits for a partition that is opening, the disk under the other one fails.
+TEST_F(TableOrderTest, WhatFailedBeforeItCouldBeWaitedForIsNoSuccess) {
+  for (const char* other : {"/other", "/data"}) {
+    SCOPED_TRACE(other);
+    const std::string name = std::string("of") + (other + 1);
+    auto partition = Open("topic-" + name);
+    OpenRequest opening = RequestFor("opening-" + name, {.durability = Durability::kOs}, other);
+    Begin([this, opening] { return table_->Open(opening); });
+    auto produced = BeginProduceAll({{partition->id(), Batch(1)}, {opening.id, Batch(1)}}, kAcksAll);
+    On([&] { partition->TakeOffline(Error{ErrorKind::kIo, "the device failed", EIO}); });
+    FinishOpen(opening);
+    RunDisk();
+    ASSERT_TRUE(produced->has_value());
+    EXPECT_EQ((**produced)[0].error, ErrorCode::kKafkaStorageError);
+    EXPECT_EQ((**produced)[1].error, ErrorCode::kNone);
+  }
+}
+
 // The first request waits for a partition that is opening. Its batch for the one that is open must not be overtaken.
 TEST_F(TableOrderTest, WaitingForAnotherPartitionLetsNobodyOvertake) {
   auto open = Open("open");
