@@ -266,7 +266,10 @@ void Partition::StartFlush() {
 }
 
 reactor::Task<void> Partition::FlushLoop(std::shared_ptr<Partition> self) {
-  do {
+  reactor::Yield yield;  // what else this turn of the reactor brings goes with it
+  co_await yield;
+  bool is_wanted = true;
+  while (is_wanted && !offline_ && !retired_ && log_->needs_flush()) {
     unflushed_bytes_ = 0;
     log::FlushJob job = log_->PrepareFlush();
     auto run = environment_.disk.Run([&job] { return job.Run(); });
@@ -278,7 +281,8 @@ reactor::Task<void> Partition::FlushLoop(std::shared_ptr<Partition> self) {
     }
     if (ReadersWaitForDisk()) AdvanceHighWatermark(std::min(log_->recovery_point(), log_->log_end_offset()));
     flushed_.NotifyAll();
-  } while (!offline_ && !retired_ && log_->needs_flush() && log_->recovery_point() < flush_wanted_);
+    is_wanted = log_->recovery_point() < flush_wanted_;
+  }
   flushing_ = false;
   flushed_.NotifyAll();
   self.reset();

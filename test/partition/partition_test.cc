@@ -136,6 +136,7 @@ TEST_F(PartitionTest, WhoWaitsForRecordsBeginsTheFlush) {
   BeginProduce(partition->id(), Batch(1), 1);
   EXPECT_EQ(disk_->waiting(), 0u) << "nobody waits now";
   Watching(partition, 1, &fired);
+  Turn();
   EXPECT_EQ(disk_->waiting(), 1u);
   RunDisk();
   EXPECT_EQ(fired, 2);
@@ -318,6 +319,22 @@ TEST_F(PartitionTest, WhileTheDiskIsNearlyFullOnlyClientsRecordsAreRefused) {
   EXPECT_TRUE(failed_directories_.empty());
   On([&] { table_->RefuseRecords("/data", ""); });
   EXPECT_EQ(Produce(partition, Batch(1)).error, ErrorCode::kNone);
+}
+
+TEST_F(PartitionTest, WhatOneTurnOfTheReactorBringsIsOneFlush) {
+  auto partition = Open("topic");
+  int committed = 0;
+  On([&] {
+    for (int i = 0; i < 5; ++i) {
+      std::vector<uint8_t> batch = Batch(1);
+      ProduceOutcome outcome = partition->AppendOwn(batch);
+      partition->WhenCommitted(outcome.required, [&](ErrorCode error) { committed += error == ErrorCode::kNone; });
+    }
+  });
+  Turn();
+  RunOneJob();
+  EXPECT_EQ(committed, 5);
+  EXPECT_EQ(disk_->waiting(), 0u);
 }
 
 TEST_F(PartitionTest, AWriteThatFailsTakesThePartitionOffline) {
