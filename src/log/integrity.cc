@@ -1,6 +1,7 @@
 #include "log/integrity.h"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "base/check.h"
@@ -162,7 +163,8 @@ class BatchCheck {
 
  private:
   void WalkFrom(uint64_t position) {
-    scan_.emplace(log_, position, part_.end, base_offset_, SegmentScan::kCheckCrc, part_.end_offset);
+    scan_ = std::make_unique<SegmentScan>(log_, position, part_.end, base_offset_, SegmentScan::kCheckCrc,
+                                          part_.end_offset);
   }
   bool FallsBack() const { return scan_->header().base_offset() < expected_; }
 
@@ -276,7 +278,7 @@ class BatchCheck {
   const Offset base_offset_;
   const Unknown part_;
   const CheckGoal goal_;
-  std::optional<SegmentScan> scan_;
+  std::unique_ptr<SegmentScan> scan_;
   Offset expected_;  // behind the last whole batch
   std::vector<Stretch> stretches_;
   std::optional<Offset> last_base_;  // of the whole batch that the last stretch ends with
