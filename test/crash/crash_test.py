@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """kill -9 under load, again and again: no acknowledged record is lost, none appears twice, none out of its order.
 
-CRASH_CYCLES makes it longer (default 5).
+CRASH_CYCLES makes it longer (default 10).
 """
 import os
 import random
@@ -18,7 +18,7 @@ try:
 except ImportError:
     harness.need_modules("confluent_kafka")
 
-CYCLES = int(os.environ.get("CRASH_CYCLES", "5"))
+CYCLES = int(os.environ.get("CRASH_CYCLES", "10"))
 PARTITIONS = 3
 SECONDS = 90
 
