@@ -20,8 +20,9 @@ RECORDS = 50
 @harness.ours_only
 class FailedDisk(harness.WithLastWords):
 
-    def setUp(self):
-        self.disk = machine.Machine()
+    def use(self, disk):
+        """A broker with a directory on that disk, and another one elsewhere."""
+        self.disk = disk
         self.addCleanup(self.disk.close)
         self.broker = harness.Broker()
         self.addCleanup(self.broker.close)
@@ -45,6 +46,7 @@ class FailedDisk(harness.WithLastWords):
         return part["errorCode"], [value for _, rows in batches for _, _, value, _ in rows]
 
     def test_the_other_disk_goes_on(self):
+        self.use(machine.Machine())
         self.broker.start()
         self.broker.create_topic("topic", 2)
         failing, sound = self.partition_on(self.failing), self.partition_on(self.broker.data)
@@ -69,7 +71,40 @@ class FailedDisk(harness.WithLastWords):
             self.assertEqual((0, values + [b"goes on"]), self.fetch(connection, sound, 0))
             self.assertEqual(0, self.produce(connection, failing, b"goes on"))
 
+    def test_a_disk_that_fails_while_it_is_written_to(self):
+        self.use(machine.Machine(backed_by="48m"))
+        self.broker.start()
+        self.broker.create_topic("topic", 2, retention_ms="-1")
+        failing, sound = self.partition_on(self.failing), self.partition_on(self.broker.data)
+        acknowledged = []
+        with self.broker.connect(60) as connection:
+            while len(acknowledged) < 1000:
+                value = b"%08d" % len(acknowledged) + os.urandom(100000)
+                error = self.produce(connection, failing, value)
+                if error:
+                    break
+                acknowledged.append(value)
+            self.assertEqual(KAFKA_STORAGE_ERROR, error)
+            self.assertGreater(len(acknowledged), 20)
+            self.assertEqual(0, self.produce(connection, sound, b"goes on"))
+        self.broker.kill()
+        self.disk.power_off()
+        self.disk.give_room()
+        self.disk.power_on()
+        self.broker.start()
+        with self.broker.connect(60) as connection:
+            read = []
+            while len(read) < len(acknowledged):
+                error, values = self.fetch(connection, failing, len(read))
+                self.assertEqual(0, error)
+                if not values:
+                    break
+                read += values
+            self.assertEqual(acknowledged, read[:len(acknowledged)])
+            self.assertEqual(0, self.produce(connection, failing, b"goes on"))
+
     def test_a_disk_that_is_read_only_is_named_at_the_start(self):
+        self.use(machine.Machine())
         subprocess.run(["mount", "-o", "remount,ro", self.disk.path], check=True)
         self.broker.config["log.dirs"] = self.failing
         self.broker.write_properties()

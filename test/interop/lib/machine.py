@@ -14,10 +14,15 @@ NO_LOG_FLUSH = 2  # what is only in the journal's memory is gone, as with the po
 class Machine:
     """A disk of its own, whose power can be cut. Skips the test where there is no right to have one."""
 
-    def __init__(self):
+    def __init__(self, backed_by=None):
+        """backed_by: a size as mount takes it; the image lies in a file system in memory of that size, and writing fails
+        when that is full, though the disk does not know it."""
         self._folder = tempfile.mkdtemp(prefix="kafka-broker-power-")
         self._image = os.path.join(self._folder, "image")
         self.path = os.path.join(self._folder, "disk")
+        self._backed = backed_by is not None
+        if self._backed:
+            self._must(["mount", "-t", "tmpfs", "-o", "size=" + backed_by, "none", self._folder])
         os.mkdir(self.path)
         with open(self._image, "wb") as image:
             image.truncate(512 << 20)
@@ -38,6 +43,9 @@ class Machine:
     def power_on(self):
         self._must(["mount", "-o", "loop", self._image, self.path])
 
+    def give_room(self):
+        subprocess.run(["mount", "-o", "remount,size=0", self._folder], check=True)
+
     def cut(self):
         """From here on nothing is written any more, and what was not synced is gone."""
         disk = os.open(self.path, os.O_RDONLY)
@@ -51,4 +59,6 @@ class Machine:
 
     def close(self):
         subprocess.run(["umount", "-l", self.path], check=False, capture_output=True)
+        if self._backed:
+            subprocess.run(["umount", "-l", self._folder], check=False, capture_output=True)
         subprocess.run(["rm", "-rf", "--one-file-system", self._folder], check=False)
