@@ -156,6 +156,12 @@ CleanJob::Looked CleanJob::LookAt(const record::RecordView& record) const {
   return looked;
 }
 
+void CleanJob::MeetProducer(const record::BatchHeader& batch) {
+  if (!batch.has_producer() || batch.is_control()) return;
+  auto found = last_of_producers_.find(batch.producer_id());
+  if (found != last_of_producers_.end()) found->second.last_met = batch.last_offset();
+}
+
 Result<bool> CleanJob::MapSome(uint64_t stop_at) {
   while (done_bytes() < stop_at) {
     Result<std::optional<record::BatchView>> batch = NextBatch();
@@ -175,6 +181,7 @@ Result<bool> CleanJob::MapSome(uint64_t stop_at) {
       return Error{ErrorKind::kInvalid, directory_ + ": the keys of one batch do not fit into log.cleaner.dedupe.buffer.size"};
     }
     mapped_end_ = std::max(mapped_end_, (*batch)->next_offset());
+    MeetProducer(**batch);
   }
   return false;
 }
@@ -234,6 +241,8 @@ bool CleanJob::IsLastOfProducer(const record::BatchHeader& batch) const {
   if (found == last_of_producers_.end()) return false;
   const LastOfProducer& last = found->second;
   if (last.last_data_offset) return *last.last_data_offset == batch.last_offset();
+  // Where the first pass did not meet it, the cleanings before have left few.
+  if (last.is_in_doubt) return batch.is_control() || batch.last_offset() == last.last_met.value_or(batch.last_offset());
   return batch.is_control() && batch.producer_epoch() == last.epoch;
 }
 
@@ -535,10 +544,12 @@ CleanJob Log::PrepareClean(const CleanablePart& part, CleanOptions options) {
                             state.time_index.entries(), state.txn_index.entries()});
   }
   for (const ActiveProducer& producer : producers_.Active()) {
-    const BatchMemory* last = producers_.Find(producer.id)->last_batch();
+    // Not one that a power cut would take: then the one before it is the last.
+    const BatchMemory* last = producers_.Find(producer.id)->LastBatchBelow(recovery_point_);
     CleanJob::LastOfProducer& entry = job.last_of_producers_[producer.id];
     if (last != nullptr) entry.last_data_offset = last->last_offset;
     entry.epoch = producer.epoch;
+    entry.is_in_doubt = recovery_point_ < log_end_offset_;
   }
   KB_CHECK(!job.sources_.empty());
   is_being_cleaned_ = true;

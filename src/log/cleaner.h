@@ -22,8 +22,8 @@
 //     delete.retention.ms; a cleaning behind that time removes it;
 //   - data of aborted transactions goes. A marker stays while there is data of its transaction; then it gets a horizon;
 //   - offsets do not change, nor first and last offset, producer and sequence of a batch. A batch of which nothing is left
-//     goes, unless it is the last one of a producer that is known, or ends at the first uncleanable offset: then its
-//     header stays, without records. Batches of which nothing goes are copied as they are.
+//     goes, unless it is the last one on the disk of a producer that is known, or ends at the first uncleanable offset: then
+//     its header stays, without records. Batches of which nothing goes are copied as they are.
 //
 // Swap. <base>.log.cleaned and its indexes are written and synced, then renamed to .swap and the directory synced; now
 // the cleaning has happened: the old segments become .deleted, oldest first, and .swap loses its suffix, the log last.
@@ -146,6 +146,9 @@ class CleanJob {
   struct LastOfProducer {
     std::optional<Offset> last_data_offset;
     ProducerEpoch epoch;
+    // All that is known of it may go with a power cut: its last batch is the last one that the first pass meets.
+    bool is_in_doubt = false;
+    std::optional<Offset> last_met;
   };
   // The segments [first, end) of sources_ that become one.
   struct Group {
@@ -188,6 +191,7 @@ class CleanJob {
   Result<bool> MapSome(uint64_t stop_at);                 // whether the map is complete
   Result<bool> MapBatch(const record::BatchView& batch);  // whether there was room
   bool MapLooked();
+  void MeetProducer(const record::BatchHeader& batch);
 
   bool BeginGroup();
   Status StartCopy();

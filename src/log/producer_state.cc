@@ -84,6 +84,14 @@ const BatchMemory* ProducerEntry::Find(int32_t first_sequence, int32_t last_sequ
   return nullptr;
 }
 
+const BatchMemory* ProducerEntry::LastBatchBelow(Offset end) const {
+  for (int8_t back = 1; back <= count_; ++back) {
+    const BatchMemory& batch = batches_[static_cast<size_t>((next_ + kRemembered - back) % kRemembered)];
+    if (batch.last_offset < end) return &batch;
+  }
+  return nullptr;
+}
+
 void ProducerEntry::Remember(const BatchMemory& batch) {
   batches_[static_cast<size_t>(next_)] = batch;
   next_ = static_cast<int8_t>((next_ + 1) % kRemembered);

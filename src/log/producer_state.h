@@ -83,6 +83,7 @@ class ProducerEntry {
   const BatchMemory* last_batch() const { return count_ > 0 ? &batches_[(next_ + kRemembered - 1) % kRemembered] : nullptr; }
   int32_t last_sequence() const { return count_ > 0 ? last_batch()->last_sequence : record::kNoSequence; }
   const BatchMemory* Find(int32_t first_sequence, int32_t last_sequence) const;
+  const BatchMemory* LastBatchBelow(Offset end) const;
   void Remember(const BatchMemory& batch);
   void ForgetBatches() { count_ = next_ = 0; }
   void TakeBatches(const ProducerEntry& from) {

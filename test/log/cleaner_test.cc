@@ -37,6 +37,9 @@ class CleanerTest : public LogTest {
   Status Clean() {
     Status flushed = Flush();
     if (!flushed.ok()) return flushed;
+    return CleanFlushed();
+  }
+  Status CleanFlushed() {
     CleanablePart part = log_->Cleanable(first_dirty_, log_->log_end_offset(), now_ms_);
     has_cleaned_ = part.dirty_bytes > 0;
     if (!has_cleaned_) return {};
@@ -358,6 +361,37 @@ TEST_F(CleanerTest, TheLastBatchOfAProducerKeepsItsHeader) {
   ASSERT_TRUE(again.ok());
   EXPECT_TRUE(again.is_duplicate);
   EXPECT_EQ(again.base_offset, Offset(0));
+}
+
+// The batch behind which a producer's next one has to come must not go because of one that is lost.
+TEST_F(CleanerTest, TheLastBatchOfAProducerIsOneThatIsOnTheDisk) {
+  for (int batches_in_flight : {1, 6}) {
+    TakeNewDisk(1);
+    Forget();
+    Open();
+    record::BatchOptions options;
+    options.producer_id = ProducerId(5);
+    options.producer_epoch = ProducerEpoch(0);
+    options.base_sequence = 0;
+    ASSERT_TRUE(AppendItems({{"a", "1"}}, options).ok());
+    options.base_sequence = 1;
+    ASSERT_TRUE(AppendItems({{"a", "2"}}, options).ok());
+    ASSERT_TRUE(AppendItems({{"a", "3"}}).ok());
+    ASSERT_TRUE(log_->Roll(now_ms_).ok());
+    ASSERT_TRUE(Flush().ok());
+    for (int i = 0; i < batches_in_flight; ++i) {
+      ++options.base_sequence;
+      ASSERT_TRUE(AppendItems({{"b", "1"}}, options).ok());
+    }
+    ASSERT_TRUE(CleanFlushed().ok());
+    EXPECT_EQ(BaseOffsetsFrom(0).front(), 1) << "the one before is not needed";
+    files_.Cut(test::PowerLoss::kEverything);
+    recovery_point_.reset();  // all is derived from the batches
+    Open(/*was_clean=*/false);
+    const ProducerEntry* found = log_->producers().Find(ProducerId(5));
+    ASSERT_NE(found, nullptr);
+    EXPECT_EQ(found->last_sequence(), 1);
+  }
 }
 
 TEST_F(CleanerTest, TombstonesGoBehindTheirHorizonAndNotBefore) {

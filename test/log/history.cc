@@ -51,6 +51,13 @@ struct Client {
   }
 };
 
+// For what is told.
+std::string OfProducer(const record::BatchHeader& batch) {
+  if (!batch.has_producer()) return "";
+  return " of producer " + ToString(batch.producer_id()) + " epoch " + ToString(batch.producer_epoch()) + " sequence " +
+         std::to_string(batch.base_sequence());
+}
+
 // What is different, or "". An index of nothing may be missing or empty; what was to go may have gone.
 std::string FirstChange(const std::map<std::string, std::string>& before,
                         const std::map<std::string, std::string>& after) {
@@ -546,8 +553,10 @@ void History::SendAgain(Client& client) {
   if (is_over()) return;
   const ProducerFacts facts = model_.Replay().producers[client.id];
   if (clients_are_lost_ || is_follower_) return LearnFromLog(client);
+  // Newest first: where a truncation took what made a cleaning forget a batch below the log start, its sequences came
+  // again.
   auto position = [&](const Client::Sent& sent) {
-    return std::find_if(facts.last.begin(), facts.last.end(), [&](const ProducerFacts::Sent& known) {
+    return std::find_if(facts.last.rbegin(), facts.last.rend(), [&](const ProducerFacts::Sent& known) {
       return facts.epoch == client.epoch && known.first_sequence == sent.first_sequence &&
              known.last_sequence == sent.last_sequence;
     });
@@ -555,7 +564,7 @@ void History::SendAgain(Client& client) {
   bool misses_one = false;
   for (Client::Sent& sent : client.in_flight) {
     auto known = position(sent);
-    const bool is_there = known != facts.last.end();
+    const bool is_there = known != facts.last.rend();
     sent.last_offset = is_there ? known->last_offset : -1;
     if (is_there && misses_one) clients_are_lost_ = true;  // only where holes may be: the model says
     misses_one |= !is_there;
@@ -577,8 +586,10 @@ void History::SendAgain(Client& client) {
     AppendResult result = Append(sent.bytes);
     if (!result.ok()) return;
     ++report_.duplicates;
-    if (!Expect(result.is_duplicate && result.last_offset.value() == known, "a batch sent again is in the log twice"))
-      return;
+    const std::string where = ToString(result.last_offset) + ", not at " + std::to_string(known);
+    const std::string what = OfProducer(record::BatchHeader(ByteView(sent.bytes)));
+    if (!Expect(result.is_duplicate, "a batch sent again" + what + " is in the log twice: at " + where)) return;
+    if (!Expect(result.last_offset.value() == known, "a batch sent again" + what + " was found at " + where)) return;
   }
 }
 
@@ -765,7 +776,8 @@ AppendResult History::Append(std::vector<uint8_t>& bytes) {
     return result;
   }
   if (result.is_duplicate) return result;
-  Tell("append " + ToString(result.base_offset) + ".." + ToString(result.last_offset));
+  Tell("append " + ToString(result.base_offset) + ".." + ToString(result.last_offset) +
+       OfProducer(record::BatchHeader(ByteView(bytes))));
   const int64_t wanted = model_.end;
   Expect(result.base_offset.value() == wanted,
          "an append begins at " + ToString(result.base_offset) + ", not " + std::to_string(wanted));
@@ -887,7 +899,8 @@ void History::AppendFollowing() {
     model_.AddAttempt(bytes);
     return;
   }
-  Tell("follow " + ToString(result.base_offset) + ".." + ToString(result.last_offset));
+  Tell("follow " + ToString(result.base_offset) + ".." + ToString(result.last_offset) +
+       OfProducer(record::BatchHeader(ByteView(bytes))));
   ++report_.appended;
   model_.Add(bytes);
   client.is_open = client.is_transactional && !ends;
