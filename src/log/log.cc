@@ -727,7 +727,10 @@ Result<RemovalJob> Log::TruncateTo(Offset offset, int64_t now_ms) {
   recovery_point_ = std::min(recovery_point_, offset);
   log_start_offset_ = std::min(log_start_offset_, offset);
   KB_RETURN_IF_ERROR(Reload(now_ms));
-  log_end_offset_ = offset;  // the batch that held it may have begun below
+  // The batch that held it may have begun below, or was compacted away: nothing but the name of a segment tells then where
+  // the log ends, and that what comes next is not what was durable.
+  if (log_end_offset_ < offset) KB_RETURN_IF_ERROR(StartSegment(offset, now_ms));
+  log_end_offset_ = offset;
   return job;
 }
 

@@ -52,6 +52,12 @@ struct Client {
 };
 
 // For what is told.
+std::string TextOf(const std::vector<EpochStart>& epochs) {
+  std::string text;
+  for (const EpochStart& each : epochs) text += " " + ToString(each.epoch) + " from " + ToString(each.start_offset);
+  return text.empty() ? " none" : text;
+}
+
 std::string OfProducer(const record::BatchHeader& batch) {
   if (!batch.has_producer()) return "";
   return " of producer " + ToString(batch.producer_id()) + " epoch " + ToString(batch.producer_epoch()) + " sequence " +
@@ -108,6 +114,7 @@ class History {
   bool JudgeState(const std::vector<std::string>& found);
   bool JudgeProducers(const std::vector<std::string>& found);
   bool JudgeAborted(const HistoryReplay& full, const HistoryReplay& present, const std::vector<std::string>& found);
+  std::vector<EpochStart> Epochs() const;
   bool JudgeEpochs(const std::vector<std::string>& found);
   bool JudgeReads(const std::vector<std::string>& found);
   bool JudgeTimestamps(const std::vector<std::string>& found);
@@ -456,13 +463,19 @@ bool History::JudgeAborted(const HistoryReplay& full, const HistoryReplay& prese
   return true;
 }
 
+// A log start that was not on record goes back; the epochs below it are forgotten, or some are met in batches.
+std::vector<EpochStart> History::Epochs() const {
+  LeaderEpochCache epochs = log_->leader_epochs();
+  epochs.TruncateFromStart(Offset(greatest_start_));
+  return epochs.entries();
+}
+
 bool History::JudgeEpochs(const std::vector<std::string>& found) {
   // Where there was no room for the checkpoint of epochs, those of batches that are on the disk may not be told again.
   if (lacked_room_) return true;
   for (const std::string& bytes : found) {
     const record::BatchView batch(AsBytes(bytes));
-    // A log start that was not on record goes back; the epochs below it are forgotten.
-    if (batch.base_offset().value() < greatest_start_) continue;
+    if (batch.base_offset().value() < greatest_start_) continue;  // see Epochs
     std::optional<LeaderEpoch> epoch = log_->leader_epochs().EpochFor(batch.base_offset());
     if (!Expect(epoch == batch.leader_epoch(),
                 "offset " + ToString(batch.base_offset()) + " is of another leader epoch")) {
@@ -528,13 +541,15 @@ bool History::StartOnceMore() {
   auto contents = files_.Contents();
   const Offset start = log_->log_start_offset(), end = log_->log_end_offset();
   const std::string producers = log_->producers().Snapshot();
-  const auto epochs = log_->leader_epochs().entries();
+  const auto epochs = Epochs();
   for (int more = 2; more > 0; --more) {
     Status status = Open();
     if (!Expect(status.ok(), "a second start fails")) return false;
-    const bool is_same =
-        log_->log_start_offset() == start && log_->log_end_offset() == end && log_->leader_epochs().entries() == epochs;
-    if (!Expect(is_same, "a second start comes to another log")) return false;
+    const std::string other = "a second start comes to another ";
+    if (!Expect(log_->log_start_offset() == start, other + "log start")) return false;
+    if (!Expect(log_->log_end_offset() == end, other + "log end, " + ToString(log_->log_end_offset()))) return false;
+    const std::string difference = TextOf(Epochs()) + ", not" + TextOf(epochs);
+    if (!Expect(Epochs() == epochs, other + "list of leader epochs:" + difference)) return false;
     if (!Expect(log_->producers().Snapshot() == producers, "a second start comes to other producers")) return false;
     const auto again = files_.Contents();
     const std::string change = FirstChange(contents, again);
@@ -802,7 +817,8 @@ void History::BeginAnew(Client& client) {
   client.next_sequence = 0;
   client.in_flight.clear();
   client.ending.reset();
-  client.is_open = log_->producers().Find(ProducerId(client.id))->transaction_first_offset != kNoOffset;
+  const ProducerEntry* entry = log_->producers().Find(ProducerId(client.id));
+  client.is_open = entry != nullptr && entry->transaction_first_offset != kNoOffset;
 }
 
 void History::AppendPlain() {

@@ -98,8 +98,6 @@ void HistoryModel::Truncated(int64_t offset) {
   attempts.clear();
   ghosts.clear();
   end = offset;
-  bare_end.reset();
-  if (required_end < offset) bare_end = {required_end, offset};
 }
 
 void HistoryModel::StartedAnewAt(int64_t offset) {
@@ -107,13 +105,7 @@ void HistoryModel::StartedAnewAt(int64_t offset) {
   attempts.clear();
   ghosts.clear();
   log_start = end = required_end = offset;
-  bare_end.reset();
   durable = 0;  // not even the name of the first segment
-}
-
-void HistoryModel::PowerLost() {
-  required_end = std::min(required_end, durable);
-  if (bare_end && required_end == bare_end->second) required_end = bare_end->first;
 }
 
 void HistoryModel::Flushed(int64_t recovery_point) {
@@ -273,8 +265,6 @@ void HistoryModel::TakeOver(const std::vector<std::string>& found, int64_t found
   log_start = found_start;
   end = required_end = found_end;
   durable = std::min(durable, found_end);
-  if (bare_end && found_end < bare_end->second) bare_end.reset();
-  if (bare_end && found_end == bare_end->second) required_end = bare_end->first;
 }
 
 }  // namespace kb::log

@@ -18,7 +18,6 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "log/producer_state.h"
@@ -74,7 +73,7 @@ class HistoryModel {
   void StartedAnewAt(int64_t offset);
   void Flushed(int64_t recovery_point);
   // What is not on the disk may be gone.
-  void PowerLost();
+  void PowerLost() { required_end = std::min(required_end, durable); }
 
   // ---- judging
   // found: the batches of the log from its start on. may_have_holes: as a compacted log may. The complaint, or "".
@@ -96,9 +95,6 @@ class HistoryModel {
   int64_t end = 0;
   int64_t durable = 0;
   int64_t required_end = 0;
-  // Where a truncation left the end of the log behind its last batch, in what was compacted away or never came: nothing
-  // tells of these offsets once the log is opened anew.
-  std::optional<std::pair<int64_t, int64_t>> bare_end;  // of the last batch, of the log
   std::optional<Cleaning> cleaning;
 
  private:

@@ -513,6 +513,31 @@ TEST_F(LogTest, TruncationForgetsProducersAndEpochsOfWhatWasCut) {
   EXPECT_TRUE(Append(BatchOf(1).From(5, 0, 1)).ok());
 }
 
+// Nothing but a segment's name tells where a log ends whose last batch ends before.
+TEST_F(LogTest, ATruncationIntoAGapKeepsTheEndOfTheLog) {
+  config_.cleanup_compact = true;
+  Open();
+  ASSERT_TRUE(log_->AppendAsFollower(BatchOf(3).Based(0, 0).Build(), now_ms_).ok());
+  ASSERT_TRUE(log_->AppendAsFollower(BatchOf(2).Based(7, 0).Build(), now_ms_).ok());
+  ASSERT_TRUE(log_->TruncateTo(Offset(7), now_ms_).ok());
+  ASSERT_TRUE(Flush().ok());
+  Remember();
+  EXPECT_EQ(recovery_point_, Offset(7));
+  ReopenAfterKill();
+  EXPECT_EQ(log_->log_end_offset(), Offset(7));
+  // A torn batch behind it was not durable: it is cut off, whatever follows it.
+  for (int64_t offset : {7, 8}) {
+    ASSERT_TRUE(log_->AppendAsFollower(BatchOf(1).Based(offset, 1).Build(), now_ms_).ok());
+  }
+  Kill();
+  std::string torn = files_.Get(PathOf(7, kLogSuffix));
+  torn[70] ^= 1;
+  files_.Put(PathOf(7, kLogSuffix), torn);
+  Open(/*was_clean=*/false);
+  EXPECT_EQ(log_->log_end_offset(), Offset(7));
+  EXPECT_EQ(report_.damaged_batches, 0u);
+}
+
 TEST_F(LogTest, AFlushFromBeforeATruncationProvesNothing) {
   Open();
   AppendMany(10);
