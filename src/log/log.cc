@@ -248,6 +248,7 @@ Status Log::StartSegment(Offset base_offset, int64_t now_ms) {
       return status;
     }
   }
+  log_end_offset_ = base_offset;  // there may be a gap before it: in a log that follows a compacted one
   if (!segments_.empty()) {
     AddIndexesToFlush(unflushed_, active());  // its log may be on the disk already
     AddSnapshot(unflushed_);
@@ -730,7 +731,6 @@ Result<RemovalJob> Log::TruncateTo(Offset offset, int64_t now_ms) {
   // The batch that held it may have begun below, or was compacted away: nothing but the name of a segment tells then where
   // the log ends, and that what comes next is not what was durable.
   if (log_end_offset_ < offset) KB_RETURN_IF_ERROR(StartSegment(offset, now_ms));
-  log_end_offset_ = offset;
   return job;
 }
 

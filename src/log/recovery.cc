@@ -153,6 +153,7 @@ class Recovery {
   Status LoadProducers();
   std::optional<Offset> RestoreSnapshot(Offset at_most);
   std::optional<Offset> CheckpointIn(const Piece& piece);
+  Status DropSnapshotsAbove(Offset offset);
   Status ReplayInto(Piece& piece, Offset from);
   bool MayBeRepeated() const;
   void Recall(Offset snapshot);
@@ -637,6 +638,7 @@ Status Recovery::LoadProducers() {
   for (const Piece& piece : pieces_) {
     if (piece.derives_aborted) derived_from = std::min(derived_from, piece.derives_from);
   }
+  if (!options_.was_clean) KB_RETURN_IF_ERROR(DropSnapshotsAbove(std::max(derived_from, recovery_point())));
   producers_.Clear();
   std::optional<Offset> restored = RestoreSnapshot(derived_from);
   // Behind one from before the log's first batch there is a gap: who wrote in it would be refused the next sequence.
@@ -656,6 +658,16 @@ Status Recovery::LoadProducers() {
     }
     if (std::min(piece.limit, log_end_offset_) > from) KB_RETURN_IF_ERROR(ReplayInto(piece, from));
     if (piece.derives_aborted) KB_RETURN_IF_ERROR(WriteAborted(piece, from));
+  }
+  return {};
+}
+
+// They may be torn, or know of batches that are lost. What is replayed from the batches takes their place.
+Status Recovery::DropSnapshotsAbove(Offset offset) {
+  for (auto above = listed_.snapshots.upper_bound(offset); above != listed_.snapshots.end();) {
+    Status status = files_.Remove(PathOf(*above, kSnapshotSuffix));
+    if (!status.ok() && status.error().kind != ErrorKind::kNotFound) return status;
+    above = listed_.snapshots.erase(above);
   }
   return {};
 }

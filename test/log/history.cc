@@ -102,6 +102,10 @@ class History {
     Tell(all);
   }
   bool OneIn(uint64_t n) { return random_.Below(n) == 0; }
+  // Without a checkpoint nobody can tell what was durable: torn batches may stay. Then nothing may be torn.
+  PowerLoss Possible(PowerLoss loss) const {
+    return point_is_lost_ && loss == PowerLoss::kSomething ? PowerLoss::kEverything : loss;
+  }
   int64_t Upto(uint64_t n) { return static_cast<int64_t>(random_.Below(n + 1)); }
 
   void Configure();
@@ -174,7 +178,7 @@ class History {
   int64_t first_dirty_ = 0;
   // On record: what the checkpoint files say.
   int64_t recorded_point_ = 0;
-  bool point_is_lost_ = false;
+  bool point_is_lost_ = false;  // until it is written again
   int64_t recorded_start_ = 0;
   int64_t greatest_start_ = 0;
   bool was_clean_ = false;
@@ -269,8 +273,6 @@ void History::Start() {
       ++(armed_loss_ == PowerLoss::kNothing ? report_.kills : report_.power_cuts);
       Tell("power on, loss " + std::to_string(static_cast<int>(armed_loss_)));
       if (armed_loss_ != PowerLoss::kNothing) model_.PowerLost();
-      // What was torn is told apart by the recovery point: there is one, if the lowest.
-      if (armed_loss_ == PowerLoss::kSomething) point_is_lost_ = false;
     }
     files_.StopFailing();
     if (!Expect(tries < 20, "no start went well")) return;
@@ -293,7 +295,7 @@ void History::Start() {
     was_clean_ = false;  // the marker goes before the logs are opened
     log_.reset();
   }
-  was_clean_ = wants_end_ = point_is_lost_ = false;
+  was_clean_ = wants_end_ = false;
   for (Client& client : clients_) SendAgain(client);
   clients_are_lost_ = false;
 }
@@ -301,7 +303,7 @@ void History::Start() {
 // A start may be cut, or fail.
 void History::BeforeStart() {
   if (OneIn(3)) return FailSomething();
-  armed_loss_ = OneIn(3) ? PowerLoss::kNothing : PowerLoss::kSomething;
+  armed_loss_ = Possible(OneIn(3) ? PowerLoss::kNothing : PowerLoss::kSomething);
   files_.CutAt(1 + random_.Below(25), armed_loss_);
 }
 
@@ -642,7 +644,7 @@ void History::Arm() {
   if (OneIn(4)) return;
   const PowerLoss losses[] = {PowerLoss::kNothing, PowerLoss::kEverything, PowerLoss::kSomething,
                               PowerLoss::kSomething};
-  armed_loss_ = losses[random_.Below(4)];
+  armed_loss_ = Possible(losses[random_.Below(4)]);
   files_.CutAt(1 + random_.Below(OneIn(3) ? 40 : 200), armed_loss_);
 }
 
@@ -718,15 +720,14 @@ void History::End() {
   log_.reset();
   if (!files_.is_off() && (!was_clean_ || OneIn(2))) {
     const PowerLoss losses[] = {PowerLoss::kNothing, PowerLoss::kEverything, PowerLoss::kSomething};
-    const PowerLoss loss = losses[random_.Below(3)];
+    const PowerLoss loss = Possible(losses[random_.Below(3)]);
     files_.Cut(loss);
     ++(loss == PowerLoss::kNothing ? report_.kills : report_.power_cuts);
     Tell("cut, loss " + std::to_string(static_cast<int>(loss)));
     if (loss != PowerLoss::kNothing) model_.PowerLost();
     is_torn_ = loss != PowerLoss::kNothing;
-    // Without a checkpoint nobody can tell what was durable: torn batches may stay. Then nothing may be torn.
-    point_is_lost_ = loss != PowerLoss::kSomething && !was_clean_ && OneIn(4);
-    if (point_is_lost_) recorded_point_ = 0;  // until it is written again
+    const bool loses_point = loss != PowerLoss::kSomething && !was_clean_ && OneIn(4);
+    point_is_lost_ |= loses_point;
   }
   if (was_clean_) at_stop_ = files_.Contents();
   if (was_clean_) TellFiles(at_stop_);
@@ -746,6 +747,7 @@ void History::CloseCleanly() {
   Acknowledge();
   recorded_point_ = log_->recovery_point().value();
   recorded_start_ = log_->log_start_offset().value();
+  point_is_lost_ = false;
   was_clean_ = true;
 }
 
@@ -964,6 +966,9 @@ void History::Acknowledge() {
 
 // The house keeping writes the checkpoint files.
 void History::Record() {
+  if (point_is_lost_) Flush(true);  // it comes behind a flush; gaps and damage that were let be are below the point then
+  if (!is_alive() || log_->failure()) return;
+  point_is_lost_ = false;
   recorded_point_ = log_->recovery_point().value();
   recorded_start_ = log_->log_start_offset().value();
   Tell("record " + std::to_string(recorded_point_) + ", start " + std::to_string(recorded_start_));
@@ -975,6 +980,7 @@ void History::Truncate() {
   auto at = model_.batches.lower_bound(model_.log_start + Upto(static_cast<uint64_t>(model_.end - model_.log_start)));
   if (at == model_.batches.end()) return;
   const int64_t to = at->first;
+  if (point_is_lost_) return;
   Tell("truncate to " + std::to_string(to));
   // Whoever truncates writes the lower recovery point first.
   recorded_point_ = std::min(recorded_point_, to);
@@ -998,6 +1004,7 @@ void History::Truncate() {
 // What a follower does that is too far behind.
 void History::StartAnew() {
   const int64_t at = model_.end + Upto(20);
+  if (point_is_lost_) return;
   Tell("start anew at " + std::to_string(at));
   recorded_point_ = recorded_start_ = first_dirty_ = 0;
   model_.Truncating(0);
