@@ -38,7 +38,9 @@ Result<Range> RangeOf(io::FileSystem& files, const std::string& directory, const
     Result<uint64_t> size = (*log)->Size();
     if (!size.ok()) return size.error();
     SegmentScan scan(**log, 0, *size, file->offset, SegmentScan::kHeadersOnly);
-    while (scan.Next() == SegmentScan::kBatch) range.end = std::max(range.end, scan.header().next_offset());
+    SegmentScan::Answer answer;
+    while ((answer = scan.Next()) == SegmentScan::kBatch) range.end = std::max(range.end, scan.header().next_offset());
+    if (answer == SegmentScan::kFailed) return scan.error();
   }
   return range;
 }

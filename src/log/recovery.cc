@@ -181,6 +181,8 @@ Status Recovery::Run() {
   if (!listed.ok()) return listed.error();
   listed_ = std::move(*listed);
   KB_RETURN_IF_ERROR(RemoveOrphans(files_, directory(), listed_));
+  // A start that ended early may have removed segments: they must not come back into what is written now.
+  if (!options_.was_clean) KB_RETURN_IF_ERROR(files_.SyncDirectory(directory()));
   KB_RETURN_IF_ERROR(LoadEpochs());
   KB_RETURN_IF_ERROR(LoadSegments());
 
@@ -242,7 +244,9 @@ Status Recovery::LearnEpochs() {
     Result<std::unique_ptr<io::File>> log = OpenLog(piece, io::OpenMode::kRead);
     if (!log.ok()) return log.error();
     SegmentScan scan(**log, 0, piece.segment->size_bytes(), piece.base_offset, SegmentScan::kHeadersOnly);
-    while (scan.Next() == SegmentScan::kBatch) NoteEpochOf(scan.header());
+    SegmentScan::Answer answer;
+    while ((answer = scan.Next()) == SegmentScan::kBatch) NoteEpochOf(scan.header());
+    if (answer == SegmentScan::kFailed) return scan.error();
   }
   return {};
 }

@@ -185,7 +185,8 @@ std::string HistoryModel::JudgeCleaned(const record::BatchView& before, const re
     const bool must = record.offset >= cleaning->end || must_stay_.contains(record.offset);
     const bool may = must || may_stay_.contains(record.offset);
     if (must && !present.contains(record.offset)) return "a cleaning lost record " + std::to_string(record.offset);
-    if (!may && cleaning->is_done && present.contains(record.offset)) {
+    // Below the log start it may be there because of another one there: they are not looked for.
+    if (!may && cleaning->is_done && present.contains(record.offset) && record.offset >= log_start) {
       return "a cleaning left record " + std::to_string(record.offset);
     }
   }

@@ -236,6 +236,51 @@ TEST_F(MissingEndTest, ACompactedLogHasSuchGaps) {
   EXPECT_EQ(log_->log_end_offset(), Offset(40));
 }
 
+// A start that removes the later segments and dies, one that goes on, and then the power goes, at every call.
+TEST_F(MissingEndTest, WhatAStartThatEndedEarlyRemovedDoesNotComeBack) {
+  const std::map<std::string, std::string> before = files_.Contents();
+  for (uint64_t call = 1; call <= 40; ++call) {
+    TakeNewDisk(call);
+    for (const auto& [path, content] : before) files_.Put(path, content);
+    files_.CutAt(call, test::PowerLoss::kNothing);
+    (void)TryOpen(/*was_clean=*/false);
+    log_.reset();
+    files_.PowerOn();
+    Open(/*was_clean=*/false);
+    ASSERT_EQ(log_->log_end_offset(), lost()) << call;
+    files_.Cut(test::PowerLoss::kEverything);
+    EXPECT_THAT(SegmentBases(), ElementsAre(0)) << call;
+  }
+}
+
+TEST_F(MissingEndTest, ASnapshotAboveTheRecoveryPointIsNotBelieved) {
+  for (const char* snapshot : {"torn", "of another log"}) {
+    ProducerState other(10);
+    const std::vector<uint8_t> batch = BatchOf(1).From(9, 0, 7).Build();
+    other.Update(record::BatchView(batch), now_ms_);
+    config_.cleanup_compact = true;  // the segments behind the gap stay
+    Overwrite(PathOf(bases_.back(), kSnapshotSuffix), snapshot == std::string("torn") ? "" : other.Snapshot());
+    Open(/*was_clean=*/false);
+    ProducerState found(10);
+    EXPECT_TRUE(found.Restore(AsBytes(files_.Get(PathOf(bases_.back(), kSnapshotSuffix))), now_ms_).ok()) << snapshot;
+    EXPECT_TRUE(found.empty()) << snapshot;
+    Kill();
+  }
+}
+
+TEST_F(RecoveryTest, EpochsThatCannotBeReadAreNotForgotten) {
+  leader_epoch_ = LeaderEpoch(5);
+  TenBatches();
+  CloseCleanly();
+  for (uint64_t nth = 1; nth < 30; ++nth) {
+    ASSERT_TRUE(files_.Remove(std::string(kDirectory) + "/" + std::string(kLeaderEpochFile)).ok() || nth > 1);
+    files_.FailNth(test::IoCall::kRead, nth, EIO);
+    if (!TryOpen(/*was_clean=*/true).ok()) continue;
+    files_.StopFailing();
+    EXPECT_EQ(log_->leader_epochs().latest_epoch(), LeaderEpoch(5)) << nth;
+  }
+}
+
 TEST_F(RecoveryTest, WhereNobodyKnowsWhatWasDurableOnlyTheTailIsCut) {
   TenBatches();
   recovery_point_.reset();
