@@ -775,18 +775,20 @@ Status Recovery::WriteAborted(Piece& piece, Offset replayed_from) {
 // Keeps the snapshots of segments, the newest one above the last segment's base, and the newest one below the recovery
 // point that is on record: until there is another on record, the next start begins there if this one ends early.
 Status Recovery::TidySnapshots() {
+  auto is_of_segment = [&](Offset offset) {
+    return std::ranges::any_of(pieces_, [&](const Piece& piece) { return piece.base_offset == offset; });
+  };
   std::optional<Offset> newest;
   for (Offset offset : listed_.snapshots) {
-    if (offset <= pieces_.back().base_offset || offset > log_end_offset_) continue;
+    if (offset > log_end_offset_) continue;
     if (offset <= recovery_point()) previous_snapshot_ = offset;
-    newest = offset;
+    if (offset > pieces_.back().base_offset) newest = offset;
   }
-  if (previous_snapshot_ == newest || options_.was_clean) previous_snapshot_.reset();
+  const bool is_kept_anyway = previous_snapshot_ && (previous_snapshot_ == newest || is_of_segment(*previous_snapshot_));
+  if (is_kept_anyway || options_.was_clean) previous_snapshot_.reset();
   for (Offset offset : listed_.snapshots) {
-    bool is_of_segment = std::any_of(pieces_.begin(), pieces_.end(),
-                                     [&](const Piece& piece) { return piece.base_offset == offset; });
-    if (is_of_segment || offset == newest) last_snapshot_ = offset;
-    if (is_of_segment || offset == newest || offset == previous_snapshot_) continue;
+    if (is_of_segment(offset) || offset == newest) last_snapshot_ = offset;
+    if (is_of_segment(offset) || offset == newest || offset == previous_snapshot_) continue;
     Status status = files_.Remove(PathOf(offset, kSnapshotSuffix));
     if (!status.ok() && status.error().kind != ErrorKind::kNotFound) return status;
   }

@@ -531,6 +531,7 @@ TEST_F(LogTest, ATruncationIntoAGapKeepsTheEndOfTheLog) {
   }
   Kill();
   std::string torn = files_.Get(PathOf(7, kLogSuffix));
+  ASSERT_GT(torn.size(), 70u);
   torn[70] ^= 1;
   files_.Put(PathOf(7, kLogSuffix), torn);
   Open(/*was_clean=*/false);
