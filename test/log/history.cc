@@ -9,6 +9,7 @@
 
 #include "base/random.h"
 #include "log/cleaner.h"
+#include "log/file_names.h"
 #include "log/history_files.h"
 #include "log/history_model.h"
 #include "log/log.h"
@@ -151,7 +152,8 @@ class History {
   void Acknowledge();
   void Record();
   void Truncate();
-  void StartAnew();
+  int64_t FirstBase() const;
+  void StartAnewAt(int64_t at);
   void Retain();
   void Clean();
   void PutCleanedInPlace(CleanJob& job);
@@ -680,7 +682,7 @@ void History::Step() {
     case 9:
       return OneIn(3) ? Truncate() : void();
     case 10:
-      return OneIn(12) ? StartAnew() : void();
+      return OneIn(12) ? StartAnewAt(model_.end + Upto(20)) : void();
     case 11:
       return Retain();
     case 12:
@@ -984,6 +986,7 @@ void History::Truncate() {
   if (at == model_.batches.end()) return;
   const int64_t to = at->first;
   if (point_is_lost_) return;
+  if (to <= FirstBase()) return StartAnewAt(to);  // nothing stays: so does the log
   Tell("truncate to " + std::to_string(to));
   // Whoever truncates writes the lower recovery point first.
   recorded_point_ = std::min(recorded_point_, to);
@@ -1004,9 +1007,17 @@ void History::Truncate() {
   (void)job->Remove();
 }
 
+int64_t History::FirstBase() const {
+  int64_t first = INT64_MAX;
+  for (const auto& [path, content] : files_.Contents()) {
+    std::optional<OffsetFile> file = ParseOffsetFileName(path.substr(path.rfind('/') + 1));
+    if (file && file->suffix == kLogSuffix) first = std::min(first, file->offset.value());
+  }
+  return first;
+}
+
 // What a follower does that is too far behind.
-void History::StartAnew() {
-  const int64_t at = model_.end + Upto(20);
+void History::StartAnewAt(int64_t at) {
   if (point_is_lost_) return;
   Tell("start anew at " + std::to_string(at));
   recorded_point_ = recorded_start_ = first_dirty_ = 0;
