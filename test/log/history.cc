@@ -315,7 +315,9 @@ bool History::LookAtLog() {
   TellFiles(contents);
   if (was_clean_ && !is_torn_) {
     const std::string change = FirstChange(at_stop_, contents);
-    const bool may_change = failed_at_start_ && change.ends_with("index");  // what cannot be looked at is built anew
+    // What cannot be looked at is built anew; what a failed write left is cut off: that nothing else is, is judged below.
+    const bool may_change = (failed_at_start_ && change.ends_with("index")) ||
+                            (!model_.attempts.empty() && change.ends_with(kLogSuffix));
     if (!Expect(change.empty() || may_change, "a start after a clean stop " + change)) return false;
   }
   std::vector<std::string> found;
@@ -398,7 +400,9 @@ bool History::JudgeProducers(const std::vector<std::string>& found) {
     // Of those before the last a compacted log may have others than were sent one behind the other.
     for (const ProducerFacts::Sent& sent : facts.last) {
       const BatchMemory* known = entry->Find(sent.first_sequence, sent.last_sequence);
-      const bool may_be_forgotten = config_.cleanup_compact && sent.last_offset != facts.last.back().last_offset;
+      // Nor does a start that cannot read a batch fail because of that.
+      const bool may_lack = config_.cleanup_compact || failed_at_start_;
+      const bool may_be_forgotten = may_lack && sent.last_offset != facts.last.back().last_offset;
       const bool is_known = (known == nullptr && may_be_forgotten) ||
                             (known != nullptr && known->last_offset.value() == sent.last_offset &&
                              known->first_offset().value() == sent.first_offset);
