@@ -268,6 +268,31 @@ TEST_F(MissingEndTest, ASnapshotAboveTheRecoveryPointIsNotBelieved) {
   }
 }
 
+TEST_F(RecoveryTest, IndexesThatCouldNotBeWrittenAreWrittenByTheNextFlush) {
+  config_.segment_bytes = 700;
+  Open();
+  AppendMany(20, 2, 50);
+  Kill();
+  const std::map<std::string, std::string> before = files_.Contents();
+  std::map<std::string, std::string> wanted;
+  for (uint64_t nth = 0; nth <= 12; ++nth) {
+    TakeNewDisk(1);
+    for (const auto& [path, content] : before) {
+      if (!path.ends_with(kTimeIndexSuffix)) files_.Put(path, content);
+    }
+    if (nth > 0) files_.FailNth(test::IoCall::kWrite, nth, ENOSPC);
+    if (!TryOpen(/*was_clean=*/false).ok()) continue;
+    files_.StopFailing();
+    ASSERT_TRUE(Flush().ok());
+    if (nth == 0) wanted = files_.Contents();
+    for (int64_t base : SegmentBases()) {
+      if (base != SegmentBases().back()) {
+        EXPECT_EQ(files_.Get(PathOf(base, kTimeIndexSuffix)), wanted[PathOf(base, kTimeIndexSuffix)]) << nth;
+      }
+    }
+  }
+}
+
 TEST_F(RecoveryTest, EpochsThatCannotBeReadAreNotForgotten) {
   leader_epoch_ = LeaderEpoch(5);
   TenBatches();
