@@ -290,17 +290,6 @@ void Log::AddIndexesToFlush(FlushJob& job, const Segment& segment) {
   }
 }
 
-// Indexes that the start could not write: behind the recovery point they are believed as they are.
-void Log::SpillSealed(FlushJob& job) {
-  const Offset from = std::max(recovery_point_ - 1, segments_.front()->base_offset());
-  for (size_t i = SegmentAt(from); i + 1 < segments_.size(); ++i) {
-    const SegmentState& state = segments_[i]->state();
-    if (state.index.tail().empty() && state.time_index.tail().empty()) continue;
-    (void)segments_[i]->SpillIndexes(files_);
-    AddIndexesToFlush(job, *segments_[i]);
-  }
-}
-
 // Producer state as of the log end: at a roll for the segment that begins there, or in between as a checkpoint.
 void Log::AddSnapshot(FlushJob& job) {
   if (last_snapshot_ && *last_snapshot_ >= log_end_offset_) return;
@@ -322,7 +311,14 @@ FlushJob Log::PrepareFlush() {
     if (log_end_offset_ > active().base_offset()) AddSnapshot(unflushed_);
     AddIndexesToFlush(unflushed_, active());
   }
-  SpillSealed(unflushed_);
+  // Indexes that the start could not write: behind the recovery point they are believed as they are.
+  const Offset last_durable = std::max(recovery_point_ - 1, segments_.front()->base_offset());
+  for (size_t i = SegmentAt(last_durable); i + 1 < segments_.size(); ++i) {
+    const SegmentState& state = segments_[i]->state();
+    if (state.index.tail().empty() && state.time_index.tail().empty()) continue;
+    (void)segments_[i]->SpillIndexes(files_);
+    AddIndexesToFlush(unflushed_, *segments_[i]);
+  }
   unflushed_.file_system_ = &files_;
   unflushed_.directory_ = directory_;
   unflushed_.target_offset_ = log_end_offset_;

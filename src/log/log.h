@@ -283,7 +283,6 @@ class Log {
 
   void AddToFlush(FlushJob& job, size_t segment) const;
   static void AddIndexesToFlush(FlushJob& job, const Segment& segment);
-  void SpillSealed(FlushJob& job);
   void AddSnapshot(FlushJob& job);
   void AddObsolete(FlushJob& job, std::optional<Offset> snapshot) const;
 

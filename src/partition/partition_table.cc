@@ -349,7 +349,11 @@ reactor::Task<void> PartitionTable::ApplyRetention() {
                           std::to_string(job.bytes()) + " bytes, of " + partition->name().ToString());
     auto rename = environment_.disk.Run([&job] { return job.Rename(); });
     Status renamed = co_await rename;
-    if (!renamed.ok()) environment_.log.Error("retention: " + renamed.error().message);
+    if (!renamed.ok()) {
+      // Some are gone and some are not: what retention takes next would leave a hole.
+      partition->TakeOffline(renamed.error());
+      continue;
+    }
     environment_.reactor.Spawn(RemoveLater(std::move(job), partition->file_delete_delay_ms()));
   }
 }

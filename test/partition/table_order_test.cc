@@ -57,6 +57,25 @@ TEST_F(TableOrderTest, WhatARequestWaitsForIsOpenedBeforeTheOthers) {
   for (const OpenRequest& request : requests) EXPECT_NE(table_->Find(request.id), nullptr);
 }
 
+TEST_F(TableOrderTest, ARetentionThatFailsTakesThePartitionOffline) {
+  PartitionConfig config;
+  config.log.segment_bytes = 200;
+  config.log.retention_bytes = 1;
+  auto partition = Open("topic", config);
+  for (int i = 0; i < 5; ++i) Produce(partition, Batch(1));
+  RunDisk();
+  files_.FailNth(IoCall::kRename, 1, EIO);
+  auto retained = Begin([this]() -> reactor::Task<bool> {
+    auto retain = table_->ApplyRetention();
+    co_await retain;
+    co_return true;
+  });
+  RunDisk();
+  ASSERT_TRUE(retained->has_value());
+  EXPECT_TRUE(partition->offline());
+  EXPECT_EQ(failed_directories_.size(), 1u);
+}
+
 TEST_F(TableOrderTest, APartitionThatCannotBeOpenedAnswersStorageErrors) {
   OpenRequest request = RequestFor("topic");
   files_.FailNth(IoCall::kMakeDirectory, 1, EIO);
