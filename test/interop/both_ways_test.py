@@ -16,6 +16,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import batch  # noqa: E402
 import harness  # noqa: E402
+import served  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 GOLDEN = os.path.join(HERE, "..", "golden", "storage", "clean.tar.zst")
@@ -31,23 +32,11 @@ def fetch_classes():
     return os.path.dirname(done.stdout.strip())
 
 
-def eventually(look):
-    """What it gives, once it does not complain any more: coordinators take a moment."""
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            return look()
-        except AssertionError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-
-
-class Turn:
+class Turn(served.Served):
     """One of the two at work on the directory."""
 
     def __init__(self, test, folder, oracle, **config):
-        self.test = test
+        super().__init__(test)
         self.broker = harness.Broker(CONFIG | {key.replace("_", "."): value for key, value in config.items()},
                                      folder=folder, oracle=oracle)
 
@@ -56,44 +45,12 @@ class Turn:
         self.connection = self.broker.connect(60)
         self.connection.__enter__()
         for place in self.partitions():
-            eventually(lambda at=place: self.offset(*at, -1))  # Apache Kafka has said it is there before it leads
+            served.eventually(lambda at=place: self.offset(*at, -1))  # Apache Kafka has said it is there before it leads
         return self
 
     def __exit__(self, *_):
         self.connection.__exit__(None, None, None)
         self.broker.close()
-
-    def partitions(self):
-        topics = self.connection.call("Metadata", 12, topics=None)["topics"]
-        return sorted((t["name"], p["partitionIndex"]) for t in topics for p in t["partitions"])
-
-    def everything(self):
-        """{partition: ([batch], [aborted transaction])}"""
-        return {place: self.read(*place) for place in self.partitions()}
-
-    def read(self, topic, partition):
-        batches, aborted, position = [], set(), self.offset(topic, partition, -2)
-        end = self.offset(topic, partition, -1)
-        while position < end:
-            answer = self.connection.call("Fetch", 12, maxWaitMs=1000, minBytes=1, maxBytes=1 << 26, isolationLevel=1,
-                                          sessionEpoch=-1, topics=[{"topic": topic, "partitions": [
-                                              {"partition": partition, "fetchOffset": position,
-                                               "partitionMaxBytes": 1 << 20}]}])
-            part = answer["responses"][0]["partitions"][0]
-            self.test.assertEqual(0, part["errorCode"], (topic, partition, position))
-            found = batch.read(base64.b64decode(part["records"] or ""))
-            if not found:
-                break
-            batches += [head["bytes"] for head, _ in found]
-            aborted |= {(a["producerId"], a["firstOffset"]) for a in part["abortedTransactions"] or []}
-            position = found[-1][0]["last_offset"] + 1
-        return batches, sorted(aborted)
-
-    def offset(self, topic, partition, timestamp):
-        answer = self.connection.call("ListOffsets", 7, replicaId=-1, topics=[{"name": topic, "partitions": [
-            {"partitionIndex": partition, "timestamp": timestamp}]}])["topics"][0]["partitions"][0]
-        self.test.assertEqual(0, answer["errorCode"], (topic, partition))
-        return answer["offset"]
 
     def produce(self, topic, partition, records, **how):
         answer = self.connection.call("Produce", 9, acks=-1, timeoutMs=30000, topicData=[{
@@ -113,7 +70,7 @@ class Turn:
                 self.produce(topic, partition, [(b"key-%d" % codec, value), (b"key", value)], codec=codec)
 
     def commit(self, offset):
-        eventually(lambda: self.test.assertEqual(0, self.connection.call(
+        served.eventually(lambda: self.test.assertEqual(0, self.connection.call(
             "OffsetCommit", 8, groupId="ours", generationIdOrMemberEpoch=-1, memberId="", topics=[
                 {"name": "codecs", "partitions": [{"partitionIndex": 1, "committedOffset": offset,
                                                    "committedMetadata": "m%d" % offset}]}]
@@ -128,7 +85,7 @@ class Turn:
                 self.test.assertEqual(0, answer["errorCode"], group)
                 return {(t["name"], p["partitionIndex"]): (p["committedOffset"], p["metadata"])
                         for t in answer["topics"] for p in t["partitions"]}
-            found[group] = eventually(ask)
+            found[group] = served.eventually(ask)
         return found
 
 
