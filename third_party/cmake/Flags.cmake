@@ -25,8 +25,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(broker_flags INTERFACE
     -fzero-call-used-regs=used-gpr          # fewer gadgets
     -Wno-missing-field-initializers         # designated initialisers leave the rest at their defaults on purpose
-    # At O2, g++ 12 takes the small buffer of a std::string for unset, and -ftrivial-auto-var-init has set it anyway.
-    $<$<CONFIG:Release>:-Wno-maybe-uninitialized>
+    # At O2, and with the sanitizers, g++ 12 takes the small buffer of a std::string and the value of a std::optional for
+    # unset, and -ftrivial-auto-var-init has set it anyway.
+    $<$<OR:$<CONFIG:Release>,$<BOOL:${BROKER_SANITIZE}>>:-Wno-maybe-uninitialized>
   )
 else()
   target_compile_options(broker_flags INTERFACE -Wno-missing-field-initializers -Wthread-safety)
