@@ -25,13 +25,6 @@ CONFIG = {"log.cleaner.enable": "false", "log.initial.task.delay.ms": "100000000
           "log.flush.offset.checkpoint.interval.ms": "1000"}
 
 
-def fetch_classes():
-    done = subprocess.run([os.path.join(HERE, "java", "fetch")], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        harness.skip(done.stderr.strip())
-    return os.path.dirname(done.stdout.strip())
-
-
 class Turn(served.Served):
     """One of the two at work on the directory."""
 
@@ -184,5 +177,5 @@ class BothWays(harness.WithLastWords):
 
 
 if __name__ == "__main__":
-    KAFKA = fetch_classes()
+    KAFKA = harness.need_apache_kafka()
     harness.main()

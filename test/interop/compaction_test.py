@@ -174,15 +174,8 @@ class Compaction(unittest.TestCase):
         self.assertIn("0 findings", harness.run([harness.BROKER, "verify", self.ours.data]).stdout)
 
 
-def fetch_classes():
-    done = subprocess.run([os.path.join(HERE, "java", "fetch")], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        harness.skip(done.stderr.strip())
-    return os.path.dirname(done.stdout.strip())
-
-
 if __name__ == "__main__":
     if harness.ORACLE:
         harness.skip("it compares Apache Kafka with our broker, and needs that one")
-    CLASSES = fetch_classes()
+    CLASSES = harness.need_apache_kafka()
     harness.main()

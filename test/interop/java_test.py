@@ -18,14 +18,6 @@ API_VERSIONS = "org.apache.kafka.tools.BrokerApiVersionsCommand"
 CONFIGS = "kafka.admin.ConfigCommand"
 
 
-def fetch_classes():
-    """The folder with Apache Kafka's jars, or the end of this test as skipped."""
-    done = subprocess.run([os.path.join(HERE, "java", "fetch")], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        harness.skip(done.stderr.strip())
-    return os.path.dirname(done.stdout.strip())
-
-
 class JavaTools(harness.BrokerTest):
 
     @classmethod
@@ -155,5 +147,5 @@ class JavaTools(harness.BrokerTest):
 
 
 if __name__ == "__main__":
-    CLASSES = harness.ORACLE or fetch_classes()
+    CLASSES = harness.ORACLE or harness.need_apache_kafka()
     harness.main()

@@ -342,6 +342,15 @@ def skip(reason):
     sys.exit(SKIPPED)
 
 
+def need_apache_kafka():
+    """The folder with Apache Kafka's jars, or the end of this test as skipped."""
+    fetch = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "java", "fetch")
+    done = subprocess.run([fetch], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        skip(done.stderr.strip())
+    return os.path.dirname(done.stdout.strip())
+
+
 def need_programs(*names):
     missing = [name for name in names if not shutil.which(name)]
     if missing:
