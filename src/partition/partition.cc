@@ -562,6 +562,14 @@ reactor::Task<void> Partition::Checkpoint() {
   }
 }
 
+reactor::Task<void> Partition::FlushUpTo(Offset end) {
+  while (log_->recovery_point() < end && log_->needs_flush() && !offline_ && !retired_) {
+    StartFlush();
+    auto wait = flushed_.Wait();
+    co_await wait;
+  }
+}
+
 reactor::Task<void> Partition::Flushed() {
   while (flushing_) {
     auto wait = flushed_.Wait();

@@ -290,6 +290,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   reactor::Task<void> Throttle(uint64_t bytes, double most_bytes_per_second);
   void CleaningFailed(const Error& error, int64_t retry_ms);
   void StartFlush();
+  // Goes on when what is below `end` (exclusive) is on the disk, or never will be.
+  reactor::Task<void> FlushUpTo(Offset end);
   void RequestCheckpoint();
   void FlushLater();
   bool TooManyUnflushed() const;
