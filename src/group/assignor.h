@@ -2,44 +2,41 @@
 // `range`, with the results of Apache Kafka 4.3.1's UniformAssignor and RangeAssignor.
 //
 // range: each topic for itself. Its subscribers stand in line, static members first by instance id, then the others by
-//   member id (both as Java compares text). Each gets the next n/m partitions of the topic's n, the first n%m one more.
-//   What members have does not matter; topics with as many partitions and the same subscribers are cut alike
+//   member id (both as Java compares text). Of n partitions each of m members gets the next n/m, the first n%m one
+//   more. What members have does not matter. Topics of the same size with the same subscribers are cut alike
 //   (co-partitioning).
 //
 // uniform, homogeneous: balance first, then as few moves as possible. With n partitions and m members:
-//   1. Each member in turn may keep n/m partitions. One more as long as there are extra ones (n%m), but only if it has
-//   that
-//      many, or if all members that follow it, and itself, must take an extra one.
-//   2. What it has beyond that is taken from it: its topics and a topic's partitions in the walk of Java's tables; a
-//   topic
-//      that still fits whole stays whole, even behind one that was cut.
-//   3. Partitions nobody had (topics in turn, partitions ascending), then those that were taken away (in the order in
-//   which
-//      they were), go to the members with room, in turn, each filled up before the next.
+//   1. Each member in turn may keep n/m partitions. One more while there are extra ones (n%m), but only if it has that
+//      many, or if it and all who follow in turn must take one.
+//   2. What it has beyond that is taken from it: the last ones in the walks of Java's tables, over its topics and over
+//      the partitions of each.
+//   3. Partitions that nobody had (topics in turn, partitions ascending), then those that were taken away (in the order
+//      in which they were), go to the members with room, in turn, each filled up before the next.
 //
-// uniform, heterogeneous: members that are subscribed to different topics.
+// uniform, heterogeneous: members are subscribed to different topics.
 //   1. Everyone keeps what is still subscribed to.
-//   2. Topic by topic, by partitions per subscriber descending, then subscribers ascending, then topic id ascending
-//   (two
-//      signed numbers): its partitions without an owner, ascending, go to its subscribers like water into a vessel: to
+//   2. Topic by topic (by partitions per subscriber descending, then subscribers ascending, then id ascending, as two
+//      signed numbers) the partitions without an owner, ascending, go to the subscribers like water into a vessel: to
 //      those with the fewest partitions (of all topics), by turns, level by level.
-//   3. The same topics by turns, up to 16 times or until a whole turn moved nothing: while its subscribers differ by
-//   two or
-//      more, one of those with the most gives the last one of its partitions to one with the fewest
+//   3. The same topics by turns, 16 times or until all together moved nothing: while its subscribers differ by two or
+//      more, one of those with the most gives its last partition of the topic to one of those with the fewest
 //      (uniform_heterogeneous.cc tells how).
 //
-// Ties are decided by turns, and the turn of members is the walk over a java.util.HashMap of their ids; that of topics
-// the walk over a java.util.HashSet of their ids (java_order.h). So the results are those of Apache Kafka to the last
-// partition, if it has put members and topics into its tables in the order in which they stand here. Two limits: its
-// table turns crowded bins into trees, which is not modelled; and what a member has stands in ascending order here,
-// while in Apache Kafka it stands as its history left it, so that of partitions (or topics) that share a bin another
-// one may be taken. In both cases the result is another one of the same quality: as balanced, with as many moves.
+// The turn of members is the walk over a java.util.HashMap of their ids, that of topics the walk over a
+// java.util.HashSet of their ids (java_order.h). So the results are those of Apache Kafka to the last partition, if
+// members and topics went into its tables in the order in which they stand here. Its coordinator takes members in the
+// walk of their TimelineHashMap (TimelineWalk), the one that joins now last; topics in the walk over a HashSet of their
+// names. Two limits: its tables turn crowded bins into trees, which is not modelled; and what a member has stands
+// ascending here, there as its history left it, so that of two that share a bin the other may be taken. Either way the
+// result is as balanced, with as many moves.
 //
 // Racks: neither assignor of 4.3.1 asks for them.
-// Beyond what Apache Kafka checks: what a member has of partitions that do not exist, or that an earlier member in turn
+// Beyond what Apache Kafka checks: what a member has of partitions that do not exist, or that an earlier one in turn
 // has, too, counts as not had.
 //
-// Pure functions, any thread. O((members × topics + partitions) log).
+// Pure functions, any thread. O((members × topics + partitions) log), the third step of heterogeneous up to 16 times
+// that.
 #pragma once
 
 #include <array>

@@ -69,10 +69,6 @@ class Homogeneous {
     for (size_t i = 0; i < held.size(); ++i) hashes.push_back(JavaHash(assigned.topic_id(i)));
     for (uint32_t i : JavaWalk(hashes, TableSize::kGrown)) {
       const std::vector<int32_t>& partitions = held[i].partitions;
-      if (partitions.size() <= most) {
-        most -= partitions.size();
-        continue;
-      }
       for (uint32_t at : JavaWalk(partitions, TableSize::kCopy)) {
         if (most > 0) {
           --most;
