@@ -38,7 +38,7 @@ AssignmentResult AssignRanges(const AssignorInput& input) {
                    [&](uint32_t a, uint32_t b) { return StandsBefore(input.members[a], input.members[b]); });
   Result<OwnerTable> table = OwnerTable::For(input, line);
   if (!table.ok()) return table.error();
-  for (const OwnerTable::Topic& topic : table->topics()) Cut(table->owners(topic), topic.subscribers);
+  for (const OwnerTable::Topic& topic : table->topics()) Cut(table->owners(topic), table->subscribers(topic));
   return table->ByMember(line);
 }
 

@@ -10,20 +10,18 @@ namespace kb::group {
 Result<OwnerTable> OwnerTable::For(const AssignorInput& input, std::span<const uint32_t> turn) {
   KB_CHECK(!turn.empty());
   OwnerTable table;
-  for (uint32_t place = 0; place < turn.size(); ++place) {
-    if (input.homogeneous && place > 0) break;
+  for (uint32_t place = 0; place < (input.homogeneous ? 1 : turn.size()); ++place) {
     for (const Uuid& id : input.members[turn[place]].topics) {
       auto known = table.index_.find(id);
       if (known == table.index_.end()) KB_RETURN_IF_ERROR(table.Add(input, id));
-      auto& subscribers =
-          known == table.index_.end() ? table.topics_.back().subscribers : table.topics_[known->second].subscribers;
-      if (subscribers.empty() || subscribers.back() != place) subscribers.push_back(place);
+      if (input.homogeneous) continue;
+      Topic& topic = known == table.index_.end() ? table.topics_.back() : table.topics_[known->second];
+      if (topic.subscribers.empty() || topic.subscribers.back() != place) topic.subscribers.push_back(place);
     }
   }
-  if (!input.homogeneous) return table;
-  for (Topic& topic : table.topics_) {
-    topic.subscribers.resize(turn.size());
-    std::iota(topic.subscribers.begin(), topic.subscribers.end(), 0);
+  if (input.homogeneous) {
+    table.all_.resize(turn.size());
+    std::iota(table.all_.begin(), table.all_.end(), 0);
   }
   return table;
 }

@@ -24,7 +24,7 @@ class OwnerTable {
     Uuid id;
     size_t first = 0;  // where its partitions begin in the table
     int32_t partitions = 0;
-    std::vector<uint32_t> subscribers;  // ascending
+    std::vector<uint32_t> subscribers;  // ascending; none in a homogeneous group, where they are all
   };
 
   // All topics of the group, without owners. turn: a permutation of the input's members, not empty. Of a homogeneous
@@ -35,6 +35,8 @@ class OwnerTable {
   size_t partition_count() const { return owners_.size(); }
   // Null for a topic that nobody is subscribed to.
   const Topic* Find(const Uuid& id) const;
+  // Ascending. The topic is one of topics().
+  std::span<const uint32_t> subscribers(const Topic& topic) const { return all_.empty() ? topic.subscribers : all_; }
   // By partition. The topic is one of topics().
   std::span<int32_t> owners(const Topic& topic) {
     return std::span(owners_).subspan(topic.first, static_cast<size_t>(topic.partitions));
@@ -51,6 +53,7 @@ class OwnerTable {
   std::vector<Topic> topics_;
   std::unordered_map<Uuid, uint32_t> index_;  // of topics_
   std::vector<int32_t> owners_;
+  std::vector<uint32_t> all_;  // members of a homogeneous group
 };
 
 }  // namespace kb::group

@@ -26,7 +26,11 @@ class Assignors(unittest.TestCase):
     def test_random_groups(self):
         with tempfile.NamedTemporaryFile() as results:
             command = harness.oracle_java(KAFKA, *harness.QUICK_JVM) + [os.path.join(HERE, "java", "Assignments.java")]
-            subprocess.run([*command, str(SEED), str(SEQUENCES)], stdout=results, check=True, timeout=240)
+            done = subprocess.run([*command, str(SEED), str(SEQUENCES)], stdout=results, stderr=subprocess.PIPE, text=True,
+                                  check=False, timeout=240)
+            if done.returncode == 2:
+                harness.skip(done.stderr.strip())
+            self.assertEqual(0, done.returncode, done.stderr)
             said = harness.run([GROUP_TEST, "--gtest_filter=AssignorGoldenTest.*:JavaOrderGoldenTest.*"], seconds=240,
                                env={**os.environ, "ASSIGNOR_RESULTS": results.name})
         self.assertIn("[  PASSED  ] 2 tests.", said.stdout)
