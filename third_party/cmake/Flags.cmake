@@ -21,13 +21,17 @@ target_compile_options(broker_flags INTERFACE
   -ftrivial-auto-var-init=zero              # nothing of a previous request leaks through an unset local
 )
 target_compile_definitions(broker_flags INTERFACE _GLIBCXX_ASSERTIONS)  # bounds of span, vector, string_view
+set(sanitized 0)
+if(BROKER_SANITIZE)
+  set(sanitized 1)  # its value, a list with commas, would be two parameters in the expression below
+endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(broker_flags INTERFACE
     -fzero-call-used-regs=used-gpr          # fewer gadgets
     -Wno-missing-field-initializers         # designated initialisers leave the rest at their defaults on purpose
     # At O2, and with the sanitizers, g++ 12 takes the small buffer of a std::string and the value of a std::optional for
     # unset, and -ftrivial-auto-var-init has set it anyway.
-    $<$<OR:$<CONFIG:Release>,$<BOOL:${BROKER_SANITIZE}>>:-Wno-maybe-uninitialized>
+    $<$<OR:$<CONFIG:Release>,${sanitized}>:-Wno-maybe-uninitialized>
   )
 else()
   target_compile_options(broker_flags INTERFACE -Wno-missing-field-initializers -Wthread-safety)
