@@ -328,10 +328,10 @@ public class Assignments {
 
     private static void tables(Random random) {
         List<Integer> keys = new ArrayList<>();  // an Integer is its own hash
-        int bound = random.nextBoolean() ? 40 : Integer.MAX_VALUE;
-        int stride = random.nextInt(6) == 0 ? 16 : 1;
-        for (int i = random.nextInt(stride == 16 ? 12 : 60); i > 0; i--) {
-            int key = stride * random.nextInt(bound) * (random.nextInt(8) == 0 ? -1 : 1);
+        boolean crowded = random.nextInt(3) == 0;  // one bin has nine, and a small table grows for it
+        int bound = crowded || random.nextBoolean() ? 40 : Integer.MAX_VALUE;
+        for (int i = crowded ? 12 : random.nextInt(60); i > 0; i--) {
+            int key = crowded ? 16 * random.nextInt(bound) : random.nextInt(bound) * (random.nextInt(8) == 0 ? -1 : 1);
             if (!keys.contains(key)) keys.add(key);
         }
         Map<Integer, Integer> grown = new HashMap<>();
