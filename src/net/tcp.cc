@@ -20,8 +20,8 @@
 namespace kb::net {
 namespace {
 
-constexpr size_t kMostParts = 64;                // iovecs of one call
-constexpr int kTriesForOnePort = 16;             // when the kernel's choice for one family is taken in the other
+constexpr size_t kMostParts = 64;     // iovecs of one call
+constexpr int kTriesForOnePort = 16;  // when the kernel's choice for one family is taken in the other
 constexpr std::array<uint8_t, 12> kMappedPrefix = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
 bool IsMapped(const Address& address) {
@@ -112,7 +112,9 @@ class TcpSocket final : public Socket {
     std::array<iovec, kMostParts> iovecs;
     size_t count = ToIovecs(parts, iovecs);
     for (;;) {
-      int64_t moved = ResultOf(readv(descriptor_.get(), iovecs.data(), static_cast<int>(count)));
+      // The usual case has one part, and recv gets to the socket by a shorter way than readv.
+      int64_t moved = ResultOf(count == 1 ? recv(descriptor_.get(), iovecs[0].iov_base, iovecs[0].iov_len, 0)
+                                          : readv(descriptor_.get(), iovecs.data(), static_cast<int>(count)));
       if (moved != -EINTR) return moved;
     }
   }
@@ -155,7 +157,9 @@ class TcpSocket final : public Socket {
 };
 
 // One for the process would be enough, but each listener's own needs no sharing.
-Descriptor OpenSpare() { return Descriptor(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+Descriptor OpenSpare() {
+  return Descriptor(open("/dev/null", O_RDONLY | O_CLOEXEC));
+}
 
 // Errors of accept that concern one peer, or a signal: go on with the next.
 bool PassesOver(int error) {
@@ -324,7 +328,9 @@ Result<std::unique_ptr<Listener>> ListenAt(const Place& place, const Wish& wish)
 }
 
 // This machine has no such family (no IPv6), which is no reason not to serve the other.
-bool LacksFamily(const Error& error) { return error.os_errno == EAFNOSUPPORT || error.os_errno == EADDRNOTAVAIL; }
+bool LacksFamily(const Error& error) {
+  return error.os_errno == EAFNOSUPPORT || error.os_errno == EADDRNOTAVAIL;
+}
 
 Result<std::vector<std::unique_ptr<Listener>>> ListenAtAll(std::vector<Place> places, Wish wish) {
   std::vector<std::unique_ptr<Listener>> listeners;

@@ -127,6 +127,36 @@ class ProduceWork {
   bool failed_ = false;
 };
 
+// The home of all of them; nullptr when there is not exactly one. Most requests are for one partition, and then there
+// is nothing to sort.
+Shard* OnlyHome(Shard& here, const std::vector<Accepted>& accepted) {
+  Shard* home = nullptr;
+  for (const Accepted& one : accepted) {
+    Shard* next = &here.ShardOf(one.item.id);
+    if (home != nullptr && home != next) return nullptr;
+    home = next;
+  }
+  return home;
+}
+
+reactor::Task<void> ProduceAtHomes(Shard& here, ProduceWork& work, const ProduceOptions& options) {
+  std::vector<Accepted>& accepted = work.accepted();
+  ByHome homes(here, accepted, [](const Accepted& one) -> const PartitionId& { return one.item.id; });
+  auto each = [&](size_t home) {
+    std::vector<ProduceItem> items;
+    items.reserve(homes.places[home].size());
+    for (size_t i : homes.places[home]) items.push_back(accepted[i].item);
+    return homes.shards[home]->partitions().Produce(std::move(items), options);
+  };
+  auto all = reactor::RunOnEach(homes.reactors, each);
+  std::vector<std::vector<ProduceOutcome>> outcomes = co_await all;
+  for (size_t home = 0; home < outcomes.size(); ++home) {
+    for (size_t i = 0; i < outcomes[home].size(); ++i) {
+      work.Fill(accepted[homes.places[home][i]], outcomes[home][i]);
+    }
+  }
+}
+
 }  // namespace
 
 reactor::Task<void> HandleProduce(RequestContext& context, const ProduceRequest& request, ProduceResponse& response) {
@@ -134,21 +164,20 @@ reactor::Task<void> HandleProduce(RequestContext& context, const ProduceRequest&
   work.Sort();
   ProduceOptions options{.acks = request.acks, .api_version = context.api_version(), .timeout_ms = request.timeout_ms};
   std::vector<Accepted>& accepted = work.accepted();
-  if (!accepted.empty()) {
-    ByHome homes(context.shard(), accepted, [](const Accepted& one) -> const PartitionId& { return one.item.id; });
-    auto each = [&](size_t home) {
+  Shard* home = OnlyHome(context.shard(), accepted);
+  if (home != nullptr) {
+    auto produce = [&] {
       std::vector<ProduceItem> items;
-      items.reserve(homes.places[home].size());
-      for (size_t i : homes.places[home]) items.push_back(accepted[i].item);
-      return homes.shards[home]->partitions().Produce(std::move(items), options);
+      items.reserve(accepted.size());
+      for (const Accepted& one : accepted) items.push_back(one.item);
+      return home->partitions().Produce(std::move(items), options);
     };
-    auto all = reactor::RunOnEach(homes.reactors, each);
-    std::vector<std::vector<ProduceOutcome>> outcomes = co_await all;
-    for (size_t home = 0; home < outcomes.size(); ++home) {
-      for (size_t i = 0; i < outcomes[home].size(); ++i) {
-        work.Fill(accepted[homes.places[home][i]], outcomes[home][i]);
-      }
-    }
+    auto call = reactor::RunOn(home->reactor(), produce);
+    std::vector<ProduceOutcome> outcomes = co_await call;
+    for (size_t i = 0; i < outcomes.size(); ++i) work.Fill(accepted[i], outcomes[i]);
+  } else if (!accepted.empty()) {
+    auto spread = ProduceAtHomes(context.shard(), work, options);
+    co_await spread;
   }
   if (request.acks == 0) {
     if (work.failed()) {
