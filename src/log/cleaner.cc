@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "log/leftovers.h"
 #include "log/log.h"
 #include "record/builder.h"
 #include "record/iterate.h"
@@ -85,6 +86,34 @@ Status CleanJob::LoadAborted() {
     }
   }
   return {};
+}
+
+// A snapshot that comes while the job runs lies above all that is cleaned.
+Status CleanJob::LoadSnapshots() {
+  Result<ReplicaFiles> listed = ListReplicaFiles(*file_system_, directory_);
+  if (!listed.ok()) return listed.error();
+  for (Offset offset : listed->snapshots) {
+    if (offset >= first_uncleanable_) break;
+    Result<std::string> bytes = io::ReadFile(*file_system_, PathOf(offset, kSnapshotSuffix));
+    if (!bytes.ok() && bytes.error().kind == ErrorKind::kNotFound) continue;  // another took its place
+    if (!bytes.ok()) return bytes.error();
+    ProducerState state(config_.most_producers);
+    if (!state.Restore(AsBytes(*bytes), options_.now_ms).ok()) continue;  // nor does a start believe it
+    for (const ActiveProducer& producer : state.Active()) {
+      if (producer.transaction_first_offset != kNoOffset) open_at_snapshots_[offset].push_back(producer.id);
+    }
+  }
+  return {};
+}
+
+// Whether a snapshot below a marker knows its transaction as open.
+bool CleanJob::IsAwaited(const record::BatchHeader& marker) {
+  while (!open_at_snapshots_.empty() && open_at_snapshots_.begin()->first <= marker.base_offset()) {
+    const std::vector<ProducerId>& open = open_at_snapshots_.begin()->second;
+    awaited_.insert(open.begin(), open.end());
+    open_at_snapshots_.erase(open_at_snapshots_.begin());
+  }
+  return awaited_.erase(marker.producer_id()) > 0;
 }
 
 TransactionFilter CleanJob::FilterFrom(Offset offset) const {
@@ -287,7 +316,8 @@ Status CleanJob::CopyBatch(const record::BatchView& batch) {
   if (aborted) group_.aborted.push_back({*aborted});
   const std::optional<int64_t> horizon_ms = batch.delete_horizon_ms();
   const bool is_expired = horizon_ms && *horizon_ms <= options_.now_ms;
-  const bool takes_all = is_unneeded && (!batch.is_control() || is_expired);
+  const bool is_awaited = scan_->marker() && IsAwaited(batch);
+  const bool takes_all = is_unneeded && (!batch.is_control() || (is_expired && !is_awaited));
 
   Result<Verdict> verdict = takes_all ? Verdict() : Judge(batch);
   if (!verdict.ok()) return verdict.error();
@@ -431,6 +461,7 @@ Result<CleanJob::Progress> CleanJob::Run() {
   if (std::exchange(directory_is_dirty_, false)) KB_RETURN_IF_ERROR(file_system_->SyncDirectory(directory_));
   if (phase_ == Phase::kStart) {
     KB_RETURN_IF_ERROR(LoadAborted());
+    KB_RETURN_IF_ERROR(LoadSnapshots());
     map_ = std::make_unique<OffsetMap>(options_.map);
     decompressor_ = std::make_unique<record::Decompressor>();
     size_t first = 0;

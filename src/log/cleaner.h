@@ -20,7 +20,9 @@
 //   - a record without a key goes, as does one whose key comes again below the first uncleanable offset;
 //   - the first cleaning that keeps a tombstone (a record without a value) writes a delete horizon into its batch: now +
 //     delete.retention.ms; a cleaning behind that time removes it;
-//   - data of aborted transactions goes. A marker stays while there is data of its transaction; then it gets a horizon;
+//   - data of aborted transactions goes. A marker stays while there is data of its transaction; then it gets a horizon. It
+//     also stays while a producer snapshot below it knows the transaction as open: a start that begins with that snapshot
+//     would wait for it for ever (Apache Kafka lets it go);
 //   - offsets do not change, nor first and last offset, producer and sequence of a batch. A batch of which nothing is left
 //     goes, unless it is the last one on the disk of a producer that is known, or ends at the first uncleanable offset: then
 //     its header stays, without records. Batches of which nothing goes are copied as they are.
@@ -38,10 +40,12 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/result.h"
@@ -183,6 +187,8 @@ class CleanJob {
   uint64_t done_bytes() const { return statistics_.read_bytes + statistics_.written_bytes; }
 
   Status LoadAborted();
+  Status LoadSnapshots();
+  bool IsAwaited(const record::BatchHeader& marker);
   TransactionFilter FilterFrom(Offset offset) const;
   Status OpenSource(size_t source);
   // The next batch of the open source, whole and with a right checksum; nullopt at the end of the segment.
@@ -224,6 +230,8 @@ class CleanJob {
 
   Phase phase_ = Phase::kStart;
   std::vector<AbortedTransaction> aborted_;
+  std::map<Offset, std::vector<ProducerId>> open_at_snapshots_;  // of those above what is copied
+  std::unordered_set<ProducerId> awaited_;                       // open at some snapshot, and no marker was met since
   TransactionFilter filter_;
   std::unique_ptr<OffsetMap> map_;
   Offset mapped_end_{0};  // all keys below it are in the map

@@ -416,6 +416,37 @@ TEST_F(CleanerTest, TombstonesGoBehindTheirHorizonAndNotBefore) {
   EXPECT_EQ(tombstones(), 0);
 }
 
+// A snapshot that a start begins with knows a transaction as open: its marker must still be there.
+TEST_F(CleanerTest, AMarkerThatASnapshotWaitsForStays) {
+  Open();
+  record::BatchOptions options;
+  options.producer_id = ProducerId(5);
+  options.producer_epoch = ProducerEpoch(0);
+  options.base_sequence = 0;
+  options.transactional = true;
+  ASSERT_TRUE(AppendItems({{"large", std::string(1500, 'x')}}).ok());  // too much for the segments to become one
+  ASSERT_TRUE(AppendItems({{"key", "1"}}, options).ok());
+  ASSERT_TRUE(log_->Roll(now_ms_).ok());  // with a snapshot at 2
+  EndTransaction(5, /*commit=*/true);
+  options.base_sequence = 1;
+  ASSERT_TRUE(AppendItems({{"key", "2"}}, options).ok());
+  EndTransaction(5, /*commit=*/true);
+  ASSERT_TRUE(AppendItems({{"key", "3"}, {"medium", std::string(600, 'x')}}).ok());
+  for (int round = 0; round < 4; ++round) {
+    now_ms_ += kRetentionMs;
+    options.base_sequence = 2 + round;
+    ASSERT_TRUE(AppendItems({{"filler", "x"}}, options).ok());
+    EndTransaction(5, /*commit=*/true);
+    ASSERT_TRUE(log_->Roll(now_ms_).ok());
+    MustClean();
+  }
+  EXPECT_THAT(BaseOffsetsFrom(0), testing::Contains(2));
+  EXPECT_THAT(BaseOffsetsFrom(0), testing::Not(testing::Contains(4))) << "nobody waits for it";
+  ASSERT_TRUE(files_.Contents().contains(PathOf(2, kSnapshotSuffix)));
+  ASSERT_TRUE(log_->TruncateTo(Offset(5), now_ms_).ok());
+  EXPECT_EQ(log_->producers().Find(ProducerId(5))->transaction_first_offset, kNoOffset);
+}
+
 TEST_F(CleanerTest, AMapThatIsFullEndsTheRoundWhereItCame) {
   Open();
   for (int i = 0; i < 300; ++i) ASSERT_TRUE(AppendItems({{"key-" + std::to_string(i % 150), "v"}}).ok());
