@@ -599,13 +599,22 @@ bool Recovery::IsTrustedLater(const Piece& piece) const {
   return is_new && inside != listed_.snapshots.end() && *inside < piece.limit;
 }
 
-// At once and durably: a start that ends early must not leave them torn behind that checkpoint.
+// At once and durably: a start that ends early must not leave them torn behind that checkpoint. Entries of the time index may
+// be there before, from the ends of earlier lives.
 Status Recovery::ReplaceIndexes(Piece& piece) {
   SegmentState& state = piece.segment->mutable_state();
+  const std::string times_path = piece.segment->PathOf(kTimeIndexSuffix);
+  std::vector<TimeIndexEntry> times;
+  if (state.time_index.on_disk() > 0) {
+    auto before = ReadIndex<TimeIndexEntry>(files_, times_path);
+    if (!before.ok()) return before.error();
+    times = std::move(*before);
+    times.resize(state.time_index.on_disk());
+  }
+  times.insert(times.end(), state.time_index.tail().begin(), state.time_index.tail().end());
   KB_RETURN_IF_ERROR(
       io::WriteFileAtomically(files_, piece.segment->PathOf(kIndexSuffix), EncodeIndex(state.index.tail())));
-  KB_RETURN_IF_ERROR(
-      io::WriteFileAtomically(files_, piece.segment->PathOf(kTimeIndexSuffix), EncodeIndex(state.time_index.tail())));
+  KB_RETURN_IF_ERROR(io::WriteFileAtomically(files_, times_path, EncodeIndex(times)));
   state.index = OffsetIndex(state.index.entries(), state.index.last());
   state.time_index = TimeIndex(state.time_index.entries(), state.time_index.last());
   return {};

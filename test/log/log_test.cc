@@ -539,6 +539,23 @@ TEST_F(LogTest, ATruncationIntoAGapKeepsTheEndOfTheLog) {
   EXPECT_EQ(report_.damaged_batches, 0u);
 }
 
+// Of a segment that has no entry in its offset index yet, and one of the last stop in its time index.
+TEST_F(LogTest, ATruncationKeepsTheTimesOfAnEarlierStop) {
+  config_.index_interval_bytes = 300;
+  Open();
+  AppendMany(3);
+  ReopenCleanly();
+  ASSERT_EQ(files_.Get(PathOf(0, kIndexSuffix)), "");
+  AppendMany(5);
+  ASSERT_TRUE(log_->TruncateTo(Offset(7), now_ms_).ok());
+  CloseCleanly();
+  auto times = ReadIndex<TimeIndexEntry>(files_, PathOf(0, kTimeIndexSuffix));
+  ASSERT_TRUE(times.ok());
+  std::vector<int64_t> timestamps;
+  for (const TimeIndexEntry& entry : *times) timestamps.push_back(entry.timestamp - kT0);
+  EXPECT_THAT(timestamps, ElementsAre(30, 50, 70));
+}
+
 TEST_F(LogTest, AFlushFromBeforeATruncationProvesNothing) {
   Open();
   AppendMany(10);
