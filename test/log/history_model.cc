@@ -41,6 +41,7 @@ void HistoryReplay::Add(const record::BatchView& batch) {
   facts.coordinator_epoch = marker->coordinator_epoch;
   if (facts.open_since < 0) return;
   const int64_t first = std::exchange(facts.open_since, -1);
+  ended[{id, first}] = batch.base_offset().value();
   std::set<int64_t> data = std::exchange(open_data[id], {});
   if (marker->commit) return;
   int64_t stable = batch.next_offset().value();

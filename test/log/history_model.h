@@ -50,6 +50,7 @@ struct ProducerFacts {
 struct HistoryReplay {
   std::map<int64_t, ProducerFacts> producers;
   std::vector<AbortedTransaction> aborted;  // in the order of their markers
+  std::map<std::pair<int64_t, int64_t>, int64_t> ended;  // producer and first offset of a transaction → its marker
   std::set<int64_t> aborted_offsets;        // first offsets of data batches of aborted transactions
   std::map<int64_t, std::set<int64_t>> open_data;
   void Add(const record::BatchView& batch);
