@@ -151,6 +151,8 @@ class Recovery {
   Status ReplaceIndexes(Piece& piece);
 
   Status LoadProducers();
+  Offset RestoreProducers(Offset at_most);
+  Status ReplayFrom(Offset from);
   std::optional<Offset> RestoreSnapshot(Offset at_most);
   std::optional<Offset> CheckpointIn(const Piece& piece);
   Status DropSnapshotsAbove(Offset offset);
@@ -599,8 +601,8 @@ bool Recovery::IsTrustedLater(const Piece& piece) const {
   return is_new && inside != listed_.snapshots.end() && *inside < piece.limit;
 }
 
-// At once and durably: a start that ends early must not leave them torn behind that checkpoint. Entries of the time index may
-// be there before, from the ends of earlier lives.
+// At once and durably: a start that ends early must not leave them torn behind that checkpoint. Entries of the time
+// index may be there before, from the ends of earlier lives.
 Status Recovery::ReplaceIndexes(Piece& piece) {
   SegmentState& state = piece.segment->mutable_state();
   const std::string times_path = piece.segment->PathOf(kTimeIndexSuffix);
@@ -651,17 +653,38 @@ Status Recovery::LoadProducers() {
   for (const Piece& piece : pieces_) {
     if (piece.derives_aborted) derived_from = std::min(derived_from, piece.derives_from);
   }
-  if (!options_.was_clean) KB_RETURN_IF_ERROR(DropSnapshotsAbove(std::max(derived_from, recovery_point())));
+  const Offset believed = options_.was_clean ? log_end_offset_ : std::max(derived_from, recovery_point());
+  if (!options_.was_clean) KB_RETURN_IF_ERROR(DropSnapshotsAbove(believed));
+  const Offset derived_start = RestoreProducers(derived_from);
+  auto newest = listed_.snapshots.upper_bound(std::min(believed, log_end_offset_));
+  const bool there_is_a_newer = newest != listed_.snapshots.begin() && *std::prev(newest) > derived_start;
+  if (!there_is_a_newer) return ReplayFrom(derived_start);
+  // The later one knows of batches that were cleaned away, or retention took: what it says of producers is believed.
+  for (Piece& piece : pieces_) {
+    if (std::min(piece.limit, log_end_offset_) > derived_start) KB_RETURN_IF_ERROR(ReplayInto(piece, derived_start));
+    if (piece.derives_aborted) KB_RETURN_IF_ERROR(WriteAborted(piece, derived_start));
+    piece.derives_aborted = false;
+  }
+  return ReplayFrom(RestoreProducers(std::min(believed, log_end_offset_)));
+}
+
+// From the newest snapshot at or below an offset, or from nothing. Returns where the batches begin that are not in it.
+Offset Recovery::RestoreProducers(Offset at_most) {
   producers_.Clear();
-  std::optional<Offset> restored = RestoreSnapshot(derived_from);
+  std::optional<Offset> restored = RestoreSnapshot(at_most);
   // Behind one from before the log's first batch there is a gap: who wrote in it would be refused the next sequence.
   if (restored && *restored < pieces_.front().base_offset) restored.reset();
+  if (restored) {
+    if (!producers_.empty() && MayBeRepeated()) Recall(*restored);
+    return *restored;
+  }
+  producers_.Clear();
   // Without any snapshot a clean stop is believed to have had nothing to remember, save in the segment that is at hand.
   bool believes = options_.was_clean && !is_reload_;
-  Offset from = believes ? std::min(derived_from, pieces_.back().base_offset) : pieces_.front().base_offset;
-  if (restored) from = *restored;
-  if (!restored) producers_.Clear();
-  if (restored && !producers_.empty() && MayBeRepeated()) Recall(*restored);
+  return believes ? std::min(at_most, pieces_.back().base_offset) : pieces_.front().base_offset;
+}
+
+Status Recovery::ReplayFrom(Offset from) {
   for (size_t i = 0; i < pieces_.size(); ++i) {
     Piece& piece = pieces_[i];
     bool enters_last = i > 0 && piece.is_last() && from < piece.base_offset;

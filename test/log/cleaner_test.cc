@@ -394,6 +394,34 @@ TEST_F(CleanerTest, TheLastBatchOfAProducerIsOneThatIsOnTheDisk) {
   }
 }
 
+// A truncation takes the batch because of which a cleaning let the one before it go: only a snapshot knows that one
+// now.
+TEST_F(CleanerTest, WhatOnlyASnapshotKnowsOfAProducerIsNotForgotten) {
+  Open();
+  record::BatchOptions options;
+  options.producer_id = ProducerId(5);
+  options.producer_epoch = ProducerEpoch(0);
+  options.base_sequence = 0;
+  ASSERT_TRUE(AppendItems({{"large", std::string(1500, 'x')}}).ok());  // too much for the segments to become one
+  ASSERT_TRUE(AppendItems({{"key", "1"}}, options).ok());
+  ASSERT_TRUE(log_->Roll(now_ms_).ok());  // with a snapshot at 2
+  options.base_sequence = 1;
+  ASSERT_TRUE(AppendItems({{"key", "2"}}, options).ok());
+  ASSERT_TRUE(AppendItems({{"medium", std::string(600, 'x')}}).ok());
+  ASSERT_TRUE(log_->Roll(now_ms_).ok());
+  MustClean();
+  ASSERT_THAT(BaseOffsetsFrom(0), testing::ElementsAre(0, 2, 3));
+  ASSERT_TRUE(log_->TruncateTo(Offset(2), now_ms_).ok());
+  ASSERT_TRUE(Flush().ok());
+  Remember();
+  for (int start = 0; start < 2; ++start) {
+    ReopenAfterKill();
+    const ProducerEntry* found = log_->producers().Find(ProducerId(5));
+    ASSERT_NE(found, nullptr) << start;
+    EXPECT_EQ(found->last_sequence(), 0) << start;
+  }
+}
+
 TEST_F(CleanerTest, TombstonesGoBehindTheirHorizonAndNotBefore) {
   Open();
   ASSERT_TRUE(AppendItems({{"gone", "1"}, {"other", "1"}}).ok());
