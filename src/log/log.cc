@@ -236,7 +236,11 @@ Status Log::Roll(int64_t now_ms) {
 Status Log::StartSegment(Offset base_offset, int64_t now_ms) {
   KB_CHECK(base_offset >= log_end_offset_);
   // A sealed segment's indexes are believed at the next start: without the last entries they would be plausible and wrong.
-  if (!segments_.empty()) KB_RETURN_IF_ERROR(active().Seal(files_));
+  if (!segments_.empty()) {
+    // Nor must what a failed write left come back there.
+    if (active().needs_repair()) AddToFlush(unflushed_, segments_.size() - 1);
+    KB_RETURN_IF_ERROR(active().Seal(files_));
+  }
   const std::string path = directory_ + "/" + OffsetFileName(base_offset, kLogSuffix);
   Result<std::unique_ptr<io::File>> file = files_.Open(path, io::OpenMode::kTruncate);
   if (!file.ok()) return file.error();

@@ -321,13 +321,19 @@ std::vector<std::string> Segment::Paths() const {
   return paths;
 }
 
-Status Segment::Write(io::FileSystem& files, ByteView batches) {
+Status Segment::Repair(io::FileSystem& files) {
+  if (!needs_repair_) return {};
   Result<std::shared_ptr<io::File>> log = LogFile(files, Blocking::kAllowed);
   if (!log.ok()) return log.error();
-  if (needs_repair_) {
-    KB_RETURN_IF_ERROR((*log)->Truncate(state_.size_bytes));
-    needs_repair_ = false;
-  }
+  KB_RETURN_IF_ERROR((*log)->Truncate(state_.size_bytes));
+  needs_repair_ = false;
+  return {};
+}
+
+Status Segment::Write(io::FileSystem& files, ByteView batches) {
+  KB_RETURN_IF_ERROR(Repair(files));
+  Result<std::shared_ptr<io::File>> log = LogFile(files, Blocking::kAllowed);
+  if (!log.ok()) return log.error();
   Status status = (*log)->WriteAt(state_.size_bytes, batches);
   if (!status.ok()) {
     needs_repair_ = !(*log)->Truncate(state_.size_bytes).ok();
@@ -377,6 +383,7 @@ void Segment::AddFinalTimeEntry() {
 }
 
 Status Segment::Seal(io::FileSystem& files) {
+  KB_RETURN_IF_ERROR(Repair(files));
   AddFinalTimeEntry();
   return SpillIndexes(files);
 }

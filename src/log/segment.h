@@ -146,7 +146,7 @@ class Segment {
   Status Write(io::FileSystem& files, ByteView batches);
   // Accounts for a batch of the bytes just written, at `position`.
   void Account(const record::BatchHeader& batch, uint32_t position, const LogConfig& config);
-  // A write failed and could not be cut off: done again before the next one.
+  // A write failed and could not be cut off: done again before the next one, and before the segment is sealed.
   bool needs_repair() const { return needs_repair_; }
   bool IndexesAreFull(const LogConfig& config) const;
   void AddAborted(io::FileSystem& files, const AbortedTransaction& transaction);
@@ -189,6 +189,7 @@ class Segment {
 
  private:
   void AddTimeEntry();
+  Status Repair(io::FileSystem& files);
 
   const std::string_view directory_;  // the log's
   const Offset base_offset_;

@@ -47,6 +47,27 @@ TEST_F(FailureTest, WhatCannotBeCutOffAtOnceIsCutOffBeforeTheNextAppend) {
   EXPECT_EQ(report_.truncated_bytes, 0u);
 }
 
+// Behind the end of a sealed segment nobody would look for it again.
+TEST_F(FailureTest, WhatCannotBeCutOffAtOnceIsCutOffBeforeTheSegmentIsSealed) {
+  Open();
+  AppendMany(3, 1, 100);
+  ASSERT_TRUE(Flush().ok());
+  const std::string before = files_.Get(PathOf(0, kLogSuffix));
+  files_.set_capacity(files_.used_bytes() + 50);
+  files_.FailNth(test::IoCall::kTruncate, 1, ENOSPC, /*and_all_after=*/true);
+  EXPECT_EQ(ErrorOf(Append(BatchOf(1).ValueBytes(100))), AppendError::kNoSpace);
+  ASSERT_NE(files_.Get(PathOf(0, kLogSuffix)), before);
+  ASSERT_TRUE(Flush().ok());  // it is on the disk now
+  files_.set_capacity(std::nullopt);
+  EXPECT_FALSE(log_->Roll(now_ms_).ok());
+  files_.StopFailing();
+  ASSERT_TRUE(log_->Roll(now_ms_).ok());
+  AppendMany(1);
+  ASSERT_TRUE(Flush().ok());
+  files_.Cut(test::PowerLoss::kEverything);
+  EXPECT_EQ(files_.Get(PathOf(0, kLogSuffix)), before);
+}
+
 TEST_F(FailureTest, AnIoErrorOfAWriteIsFinal) {
   Open();
   AppendMany(3);
