@@ -812,6 +812,7 @@ Status Log::Reload(int64_t now_ms) {
   unflushed_ = std::exchange(source.unflushed_, FlushJob());
   for (size_t i = SegmentAt(recovery_point_ - 1); i + 1 < segments_.size(); ++i) {
     AddIndexesToFlush(unflushed_, *segments_[i]);  // of those that were sealed since the last flush
+    AddToFlush(unflushed_, i);
   }
   tail_.Clear();
   return {};

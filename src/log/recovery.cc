@@ -867,6 +867,7 @@ Result<std::unique_ptr<Log>> LogRecovery::Run(io::FileSystem& files, LogOptions 
   std::unique_ptr<Log> log(new Log(files, std::move(options)));
   for (Piece& piece : recovery.pieces_) {
     // Segments refer to the directory's name by view: the log's, which stays.
+  const bool was_clean = options.was_clean;
     log->segments_.push_back(
         std::make_unique<Segment>(log->directory_, piece.base_offset, piece.segment->state()));
     // The indexes of what was scanned may have been written just now, and its last bytes be in memory only.
@@ -875,6 +876,8 @@ Result<std::unique_ptr<Log>> LogRecovery::Run(io::FileSystem& files, LogOptions 
   }
   log->log_start_offset_ = recovery.log_start_offset_;
   log->log_end_offset_ = recovery.log_end_offset_;
+    // What a truncation that did not end has cut off must not come back in a segment that is sealed next.
+    if (is_recovered && !was_clean) log->unflushed_.paths_.push_back(log->segments_.back()->PathOf(kLogSuffix));
   log->ForgetChecks();
   log->recovery_point_ = recovery.recovery_point_;
   log->epochs_ = std::move(recovery.epochs_);

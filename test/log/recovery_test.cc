@@ -306,6 +306,27 @@ TEST_F(RecoveryTest, EpochsThatCannotBeReadAreNotForgotten) {
   }
 }
 
+// A killed process had cut off what the disk still has: behind the end of a segment that is sealed next it must not come back.
+TEST_F(RecoveryTest, WhatAKilledProcessCutOffDoesNotComeBack) {
+  Open();
+  AppendMany(10);
+  ASSERT_TRUE(Flush().ok());
+  files_.FailNth(test::IoCall::kSync, 1, EIO);
+  ASSERT_FALSE(log_->TruncateTo(Offset(5), now_ms_).ok());
+  recovery_point_ = Offset(5);
+  const std::string cut = files_.Get(PathOf(0, kLogSuffix));
+  ReopenAfterKill();
+  ASSERT_EQ(log_->log_end_offset(), Offset(5));
+  ASSERT_TRUE(log_->Roll(now_ms_).ok());
+  AppendMany(3);
+  ASSERT_TRUE(Flush().ok());
+  log_.reset();
+  files_.Cut(test::PowerLoss::kEverything);
+  EXPECT_EQ(files_.Get(PathOf(0, kLogSuffix)), cut);
+  Open(/*was_clean=*/false);
+  EXPECT_EQ(log_->log_end_offset(), Offset(8));
+}
+
 TEST_F(RecoveryTest, WhereNobodyKnowsWhatWasDurableOnlyTheTailIsCut) {
   TenBatches();
   recovery_point_.reset();
