@@ -169,6 +169,7 @@ class Recovery {
   const bool is_reload_;
   ReplicaFiles listed_;
   bool epochs_are_known_ = false;
+  bool left_out_snapshot_ = false;  // one that could not be read
   // A producer snapshot inside the segment with the recovery point: a checkpoint, synced after that segment's indexes.
   std::optional<Offset> checkpoint_;
 
@@ -642,6 +643,7 @@ std::optional<Offset> Recovery::RestoreSnapshot(Offset at_most) {
     Status status = bytes.ok() ? producers_.Restore(AsBytes(*bytes), options_.now_ms) : Status(bytes.error());
     if (status.ok()) return offset;
     Note("left out the producer snapshot at " + ToString(offset) + ": " + status.error().message);
+    left_out_snapshot_ = true;
     if (status.error().kind == ErrorKind::kCorrupt) (void)files_.Remove(PathOf(offset, kSnapshotSuffix));
     listed_.snapshots.erase(offset);
   }
@@ -680,7 +682,7 @@ Offset Recovery::RestoreProducers(Offset at_most) {
   }
   producers_.Clear();
   // Without any snapshot a clean stop is believed to have had nothing to remember, save in the segment that is at hand.
-  bool believes = options_.was_clean && !is_reload_;
+  bool believes = options_.was_clean && !is_reload_ && !left_out_snapshot_;
   return believes ? std::min(at_most, pieces_.back().base_offset) : pieces_.front().base_offset;
 }
 

@@ -327,6 +327,17 @@ TEST_F(RecoveryTest, WhatAKilledProcessCutOffDoesNotComeBack) {
   EXPECT_EQ(log_->log_end_offset(), Offset(8));
 }
 
+// It is not taken for a log that has nothing to remember.
+TEST_F(RecoveryTest, ProducersOfASnapshotThatIsLeftOutAreLearnedFromTheBatches) {
+  Open();
+  ASSERT_TRUE(Append(BatchOf(1).From(5, 0, 0)).ok());
+  ASSERT_TRUE(log_->Roll(now_ms_).ok());
+  CloseCleanly();
+  Overwrite(PathOf(1, kSnapshotSuffix), "damaged");
+  Open();
+  EXPECT_NE(log_->producers().Find(ProducerId(5)), nullptr);
+}
+
 TEST_F(RecoveryTest, WhereNobodyKnowsWhatWasDurableOnlyTheTailIsCut) {
   TenBatches();
   recovery_point_.reset();
