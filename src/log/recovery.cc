@@ -196,6 +196,7 @@ Status Recovery::Run() {
     KB_RETURN_IF_ERROR(DropFrom(0));
     KB_RETURN_IF_ERROR(CreateFirstSegment(log_start_offset_));
     listed_.snapshots.clear();
+    KB_RETURN_IF_ERROR(LoadEpochs());  // not what the batches said that are gone: the next start does not meet them
   }
   KB_RETURN_IF_ERROR(LearnEpochs());
   epochs_changed_ |= epochs_.TruncateFromEnd(log_end_offset_);
@@ -642,8 +643,8 @@ std::optional<Offset> Recovery::RestoreSnapshot(Offset at_most) {
     Result<std::string> bytes = io::ReadFile(files_, PathOf(offset, kSnapshotSuffix));
     Status status = bytes.ok() ? producers_.Restore(AsBytes(*bytes), options_.now_ms) : Status(bytes.error());
     if (status.ok()) return offset;
-    Note("left out the producer snapshot at " + ToString(offset) + ": " + status.error().message);
     left_out_snapshot_ = true;
+    Note("left out the producer snapshot at " + ToString(offset) + ": " + status.error().message);
     if (status.error().kind == ErrorKind::kCorrupt) (void)files_.Remove(PathOf(offset, kSnapshotSuffix));
     listed_.snapshots.erase(offset);
   }
@@ -866,20 +867,20 @@ Result<std::unique_ptr<Log>> LogRecovery::Run(io::FileSystem& files, LogOptions 
                                               bool is_reload) {
   Recovery recovery(files, options, report, is_reload);
   KB_RETURN_IF_ERROR(recovery.Run());
+  const bool was_clean = options.was_clean;
   std::unique_ptr<Log> log(new Log(files, std::move(options)));
   for (Piece& piece : recovery.pieces_) {
     // Segments refer to the directory's name by view: the log's, which stays.
-  const bool was_clean = options.was_clean;
     log->segments_.push_back(
         std::make_unique<Segment>(log->directory_, piece.base_offset, piece.segment->state()));
     // The indexes of what was scanned may have been written just now, and its last bytes be in memory only.
     bool is_recovered = piece.limit >= recovery.recovery_point_;
     if (is_recovered && !piece.is_last()) Log::AddIndexesToFlush(log->unflushed_, *log->segments_.back());
+    // What a truncation that did not end has cut off must not come back in a segment that is sealed next.
+    if (is_recovered && !was_clean) log->unflushed_.paths_.push_back(log->segments_.back()->PathOf(kLogSuffix));
   }
   log->log_start_offset_ = recovery.log_start_offset_;
   log->log_end_offset_ = recovery.log_end_offset_;
-    // What a truncation that did not end has cut off must not come back in a segment that is sealed next.
-    if (is_recovered && !was_clean) log->unflushed_.paths_.push_back(log->segments_.back()->PathOf(kLogSuffix));
   log->ForgetChecks();
   log->recovery_point_ = recovery.recovery_point_;
   log->epochs_ = std::move(recovery.epochs_);
