@@ -73,7 +73,9 @@ std::string FirstChange(const std::map<std::string, std::string>& before,
     if (old == before.end() ? !content.empty() : old->second != content) return "changed " + path;
   }
   for (const auto& [path, content] : before) {
-    const bool may_go = path.ends_with(kDeletedSuffix) || path.ends_with(kSnapshotSuffix);
+    // What a cleaning could not remove that failed goes as well.
+    const bool may_go =
+        path.ends_with(kDeletedSuffix) || path.ends_with(kSnapshotSuffix) || path.ends_with(kCleanedSuffix);
     if (!after.contains(path) && !may_go) return "removed " + path;
   }
   return "";
@@ -300,6 +302,8 @@ void History::Start() {
     log_.reset();
   }
   was_clean_ = wants_end_ = false;
+  // Who finds that a log ended before the recovery point on record (a truncation did not end) writes the lower one.
+  recorded_point_ = std::min(recorded_point_, is_over() ? 0 : log_->recovery_point().value());
   for (Client& client : clients_) SendAgain(client);
   clients_are_lost_ = false;
 }
@@ -386,6 +390,8 @@ bool History::JudgeProducers(const std::vector<std::string>& found) {
     const ProducerEntry* entry = log_->producers().Find(ProducerId(id));
     if (!Expect(entry != nullptr, who + " is not known")) return false;
     const ProducerFacts& all = full.producers.at(id);
+    // Of a producer whose last batch a truncation took behind what was compacted away, a snapshot tells.
+    if (config_.cleanup_compact && clients_were_lost_ && entry->epoch.value() > facts.epoch) continue;
     if (!Expect(entry->epoch.value() == facts.epoch, who + " has another epoch")) return false;
     // A transaction that is open may have begun in what is gone.
     const int64_t open = entry->transaction_first_offset.value();
@@ -396,7 +402,6 @@ bool History::JudgeProducers(const std::vector<std::string>& found) {
                                                              ", not " + std::to_string(facts.open_since))) {
       return false;
     }
-    // Of a producer whose last batch a truncation took behind what was compacted away, a snapshot tells.
     const bool knows_more = !facts.last.empty() && entry->has_batches() &&
                             entry->last_batch()->last_offset.value() > facts.last.back().last_offset;
     if (config_.cleanup_compact && knows_more) continue;
@@ -586,10 +591,16 @@ void History::SendAgain(Client& client) {
   if (clients_are_lost_ || is_follower_) return LearnFromLog(client);
   // Newest first: where a truncation took what made a cleaning forget a batch below the log start, its sequences came
   // again.
+  // The log need not know those any more, once there was a truncation.
+  const ProducerEntry* entry = log_->producers().Find(ProducerId(client.id));
+  auto may_be_unknown = [&](const ProducerFacts::Sent& known) {
+    if (!clients_were_lost_ || known.last_offset >= model_.log_start) return false;
+    return entry == nullptr || entry->Find(known.first_sequence, known.last_sequence) == nullptr;
+  };
   auto position = [&](const Client::Sent& sent) {
     return std::find_if(facts.last.rbegin(), facts.last.rend(), [&](const ProducerFacts::Sent& known) {
       return facts.epoch == client.epoch && known.first_sequence == sent.first_sequence &&
-             known.last_sequence == sent.last_sequence;
+             known.last_sequence == sent.last_sequence && !may_be_unknown(known);
     });
   };
   bool misses_one = false;
@@ -822,7 +833,13 @@ AppendResult History::Append(std::vector<uint8_t>& bytes) {
 bool History::IsForgotten(const std::vector<uint8_t>& bytes) {
   const record::BatchView batch{ByteView(bytes)};
   const ProducerEntry* entry = log_->producers().Find(batch.producer_id());
-  const bool is_forgotten = entry != nullptr && !entry->has_batches() && model_.log_start > 0;
+  bool is_forgotten = entry != nullptr && !entry->has_batches() && (model_.log_start > 0 || point_is_lost_);
+  // Or where a truncation took what made a cleaning forget a batch, and the snapshot that knew it was not on record: of what
+  // is left, the log must know the last.
+  if (entry != nullptr && config_.cleanup_compact && clients_were_lost_) {
+    const ProducerFacts facts = model_.Replay().producers[batch.producer_id().value()];
+    is_forgotten |= entry->last_sequence() == (facts.last.empty() ? -1 : facts.last.back().last_sequence);
+  }
   for (Client& client : clients_) client.is_forgotten |= is_forgotten && client.id == batch.producer_id().value();
   return is_forgotten;
 }
