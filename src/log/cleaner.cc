@@ -420,7 +420,7 @@ Result<bool> CleanJob::FinishGroup() {
   size_t aborted_before = 0;
   for (size_t i = group_.first; i < group_.end; ++i) aborted_before += sources_[i].aborted_entries;
   if (!group_.is_changed && aborted_before == group_.aborted.size()) {
-    DropGroup();
+    (void)DropGroup();
     return false;
   }
   SegmentState& state = group_.segment->mutable_state();
@@ -498,19 +498,26 @@ Result<CleanJob::Progress> CleanJob::Run() {
   return Progress::kDone;
 }
 
-void CleanJob::DropGroup() {
+Status CleanJob::DropGroup() {
   group_.log.reset();
+  Status dropped;
+  bool was_put_aside = false;
   // The log last: while it is there, a start that finds it puts it in place and derives the others.
   for (std::string_view suffix : kSuffixes) {
     if (std::find(group_.suffixes.begin(), group_.suffixes.end(), suffix) == group_.suffixes.end()) continue;
     (void)file_system_->Remove(PathOf(group_.base_offset, suffix, kCleanedSuffix));
-    (void)file_system_->Remove(PathOf(group_.base_offset, suffix, kSwapSuffix));
+    Status removed = file_system_->Remove(PathOf(group_.base_offset, suffix, kSwapSuffix));
+    was_put_aside |= removed.ok();
+    if (!removed.ok() && removed.error().kind != ErrorKind::kNotFound) dropped = removed;
   }
   group_.suffixes.clear();
+  // It must not come back: what a truncation takes next may be what made it leave records out.
+  if (was_put_aside && dropped.ok()) dropped = file_system_->SyncDirectory(directory_);
+  return dropped;
 }
 
 void CleanJob::Discard() {
-  DropGroup();
+  discarded_ = DropGroup();
   map_.reset();
 }
 
@@ -630,6 +637,7 @@ Result<RemovalJob> Log::ReplaceCleaned(CleanJob& job) {
 void Log::CleanCompleted(const CleanJob& job) {
   KB_CHECK(job.truncations_ == truncations_);
   is_being_cleaned_ = false;
+  if (!job.discarded_.ok() && !failure_) failure_ = job.discarded_.error();
 }
 
 }  // namespace kb::log

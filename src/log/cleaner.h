@@ -122,7 +122,8 @@ class CleanJob {
 
   // kCorrupt: a damaged batch, as the message says. Whatever the error, Run is not called again.
   Result<Progress> Run();
-  // Removes the files that were not put in place. After an error, or to give up between two Runs. Blocks.
+  // Removes the files that were not put in place. After an error, or to give up between two Runs. Blocks. If they cannot be
+  // removed, the log fails with CleanCompleted: what comes next must not be written beside them.
   void Discard();
 
   // After kDone: everything below is clean.
@@ -213,7 +214,7 @@ class CleanJob {
   Status Write(const record::BatchView& batch);
   Status WriteBuffer();
   Result<bool> FinishGroup();  // whether it is to be put in place
-  void DropGroup();
+  Status DropGroup();
   Status PutAside();
   Status WriteIndex(std::string_view suffix, std::string_view bytes);
 
@@ -245,6 +246,7 @@ class CleanJob {
   std::unique_ptr<record::Decompressor> decompressor_;
   Group group_;
   bool directory_is_dirty_ = false;
+  Status discarded_;  // whether nothing is left that a start would put in place
   CleanStatistics statistics_;
 };
 

@@ -511,6 +511,25 @@ TEST_F(CleanerTest, ADamagedBatchEndsTheCleaningAndNothingIsReplaced) {
   EXPECT_FALSE(log_->is_being_cleaned());
 }
 
+// What was put aside of a cleaning that failed must not be put in place behind a truncation.
+TEST_F(CleanerTest, WhatAFailedCleaningCannotRemoveFailsTheLog) {
+  for (test::IoCall call : {test::IoCall::kRemove, test::IoCall::kSyncDirectory}) {
+    TakeNewDisk(1);
+    Forget();
+    Open();
+    ASSERT_TRUE(AppendItems({{"a", "1"}}).ok());
+    ASSERT_TRUE(log_->Roll(now_ms_).ok());
+    ASSERT_TRUE(AppendItems({{"a", "2"}}).ok());
+    ASSERT_TRUE(log_->Roll(now_ms_).ok());
+    ASSERT_TRUE(Flush().ok());
+    files_.FailNth(test::IoCall::kSyncDirectory, 2, EIO, /*and_all_after=*/true);  // the .swap files are there by then
+    if (call == test::IoCall::kRemove) files_.FailNth(call, 1, EIO, /*and_all_after=*/true);
+    EXPECT_FALSE(CleanFlushed().ok());
+    EXPECT_TRUE(log_->failure().has_value());
+    files_.StopFailing();
+  }
+}
+
 TEST_F(CleanerTest, WhoReadsTheOldSegmentGoesOn) {
   Open();
   for (int i = 0; i < 100; ++i) ASSERT_TRUE(AppendItems({{"key", "value"}}).ok());
