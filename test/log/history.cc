@@ -833,7 +833,8 @@ AppendResult History::Append(std::vector<uint8_t>& bytes) {
 bool History::IsForgotten(const std::vector<uint8_t>& bytes) {
   const record::BatchView batch{ByteView(bytes)};
   const ProducerEntry* entry = log_->producers().Find(batch.producer_id());
-  bool is_forgotten = entry != nullptr && !entry->has_batches() && (model_.log_start > 0 || point_is_lost_);
+  bool is_forgotten = entry != nullptr && !entry->has_batches() &&
+                      (model_.log_start > 0 || config_.cleanup_compact || point_is_lost_);
   // Or where a truncation took what made a cleaning forget a batch, and the snapshot that knew it was not on record: of what
   // is left, the log must know the last.
   if (entry != nullptr && config_.cleanup_compact && clients_were_lost_) {
@@ -1098,7 +1099,7 @@ void History::Clean() {
   if (OneIn(4)) options.map.most_bytes = 12 * OffsetMap::kSlotBytes;
   LearnEnded();
   CleanJob job = log_->PrepareClean(part, options);
-  model_.cleaning = {part.first_uncleanable.value(), part.first_uncleanable.value(), now_ms_};
+  model_.cleaning = {part.first_uncleanable.value(), part.first_uncleanable.value(), greatest_start_, now_ms_};
   bool is_done = false;
   while (is_alive()) {
     Result<CleanJob::Progress> progress = job.Run();
@@ -1118,6 +1119,10 @@ void History::Clean() {
   }
   if (!is_alive()) return;
   log_->CleanCompleted(job);
+  if (log_->failure()) {
+    wants_end_ = true;  // the next start may put in place what could not be removed
+    return;
+  }
   JudgeCleaning(job, is_done);
 }
 

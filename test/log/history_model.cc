@@ -187,7 +187,8 @@ std::string HistoryModel::JudgeCleaned(const record::BatchView& before, const re
     const bool may = must || may_stay_.contains(record.offset);
     if (must && !present.contains(record.offset)) return "a cleaning lost record " + std::to_string(record.offset);
     // Below the log start it may be there because of another one there: they are not looked for.
-    if (!may && cleaning->is_done && present.contains(record.offset) && record.offset >= log_start) {
+    if (!may && cleaning->is_done && present.contains(record.offset) &&
+        record.offset >= std::max(log_start, cleaning->looked_from)) {
       return "a cleaning left record " + std::to_string(record.offset);
     }
   }

@@ -62,6 +62,7 @@ class HistoryModel {
   struct Cleaning {
     int64_t end = 0;          // no record at or above it goes: first uncleanable offset, or what the map held
     int64_t touched_end = 0;  // batches below it may be written anew
+    int64_t looked_from = 0;  // what was below the log start once need not be looked for
     int64_t now_ms = 0;
     bool is_done = false;
   };
