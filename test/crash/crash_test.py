@@ -34,6 +34,9 @@ class Load:
         self._count = 0
         self._news = threading.Condition()
         self._stop = threading.Event()
+        self._may_send = threading.Event()
+        self._may_send.set()
+        self._is_idle = threading.Event()
         self._producer = confluent_kafka.Producer({
             "bootstrap.servers": address, "enable.idempotence": True, "linger.ms": 1, "batch.num.messages": 50,
             "log_level": 2, "message.timeout.ms": SECONDS * 1000, "retry.backoff.ms": 50, "reconnect.backoff.ms": 20,
@@ -54,15 +57,24 @@ class Load:
             self._count += 1
             self._news.notify_all()
 
+    def key(self, choice, partition, number):
+        """Of the next record. One that could not be sent is asked for again."""
+        return None
+
     def _run(self):
         choice = random.Random(1)
         while not self._stop.is_set() and not self.errors:
+            if not self._may_send.is_set():
+                self._producer.flush(SECONDS)
+                self._is_idle.set()
+                self._may_send.wait()
+                continue
             partition = choice.randrange(PARTITIONS)
             number = self.sent[partition]
             value = b"%d:" % number + b"x" * choice.randrange(300)
             try:
-                self._producer.produce(self.topic, value, partition=partition, on_delivery=lambda e, m, p=partition,
-                                       n=number: self._delivered(p, n, e, m))
+                self._producer.produce(self.topic, value, self.key(choice, partition, number), partition=partition,
+                                       on_delivery=lambda e, m, p=partition, n=number: self._delivered(p, n, e, m))
             except BufferError:
                 self._producer.poll(0.05)
                 continue
@@ -78,8 +90,18 @@ class Load:
                 self._news.wait(0.5)
             return self._count >= target
 
+    def pause(self):
+        """Returns when all that was sent is acknowledged, or cannot be."""
+        self._is_idle.clear()
+        self._may_send.clear()
+        self._is_idle.wait(SECONDS)
+
+    def resume(self):
+        self._may_send.set()
+
     def finish(self):
         self._stop.set()
+        self._may_send.set()
         self._thread.join()
 
 
