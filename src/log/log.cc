@@ -738,11 +738,13 @@ Result<RemovalJob> Log::TruncateTo(Offset offset, int64_t now_ms) {
   }
   if (epochs_.TruncateFromEnd(offset)) epochs_changed_ = true;
   recovery_point_ = std::min(recovery_point_, offset);
-  log_start_offset_ = std::min(log_start_offset_, offset);
+  const Offset log_start = std::min(log_start_offset_, offset);
+  log_start_offset_ = log_start;
   KB_RETURN_IF_ERROR(Reload(now_ms));
   // The batch that held it may have begun below, or was compacted away: nothing but the name of a segment tells then where
   // the log ends, and that what comes next is not what was durable.
   if (log_end_offset_ < offset) KB_RETURN_IF_ERROR(StartSegment(offset, now_ms));
+  DeleteRecordsTo(log_start);  // it was inside the batch that is cut: behind the end of what was read just now
   return job;
 }
 

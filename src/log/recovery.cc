@@ -7,6 +7,7 @@
 #include "log/checkpoint_files.h"
 #include "log/leftovers.h"
 #include "log/segment_scan.h"
+#include "record/builder.h"
 
 namespace kb::log {
 namespace {
@@ -22,6 +23,9 @@ constexpr uint64_t kRecalledBytes = 2 << 20;
 // After a clean stop, only where something was written so short a time ago: several times as long as a client repeats a
 // batch (delivery.timeout.ms is 2 minutes). Otherwise a start with many partitions would read for nothing.
 constexpr int64_t kRepeatedWithinMs = 10 * 60 * 1000;
+
+// A log start on record that is further behind the log's end is no lost end; and one batch holds no more offsets.
+constexpr int64_t kMostLostOffsets = INT32_MAX;
 
 constexpr Offset kNowhere{INT64_MAX};
 
@@ -112,6 +116,7 @@ class Recovery {
   Offset log_start_offset_{0};
   Offset log_end_offset_{0};
   Offset recovery_point_{0};
+  Offset taken_below_{0};  // offsets from the log's end up to this one were given to records that are lost
   LeaderEpochCache epochs_;
   bool epochs_changed_ = false;
   std::optional<Offset> last_snapshot_, previous_snapshot_;
@@ -126,6 +131,7 @@ class Recovery {
   void Note(std::string line) { report_.notes.push_back(directory() + ": " + std::move(line)); }
   Result<std::unique_ptr<io::File>> OpenLog(const Piece& piece, io::OpenMode mode) const;
 
+  void FindLogStart();
   Status LoadEpochs();
   Status LearnEpochs();
   void NoteEpochOf(const record::BatchHeader& batch);
@@ -189,15 +195,7 @@ Status Recovery::Run() {
   KB_RETURN_IF_ERROR(LoadEpochs());
   KB_RETURN_IF_ERROR(LoadSegments());
 
-  log_start_offset_ = std::max(options_.log_start_offset.value_or(Offset(0)), pieces_.front().base_offset);
-  if (log_end_offset_ < log_start_offset_) {
-    Note("the log ends at " + ToString(log_end_offset_) + ", before its start at " + ToString(log_start_offset_) +
-         ": it starts there anew");
-    KB_RETURN_IF_ERROR(DropFrom(0));
-    KB_RETURN_IF_ERROR(CreateFirstSegment(log_start_offset_));
-    listed_.snapshots.clear();
-    KB_RETURN_IF_ERROR(LoadEpochs());  // not what the batches said that are gone: the next start does not meet them
-  }
+  FindLogStart();
   KB_RETURN_IF_ERROR(LearnEpochs());
   epochs_changed_ |= epochs_.TruncateFromEnd(log_end_offset_);
   epochs_changed_ |= epochs_.TruncateFromStart(log_start_offset_);
@@ -205,6 +203,26 @@ Status Recovery::Run() {
   KB_RETURN_IF_ERROR(TidySnapshots());
   recovery_point_ = options_.was_clean ? log_end_offset_ : std::min(recovery_point(), log_end_offset_);
   return {};
+}
+
+// One that is on record and lies behind the log's end is wrong, or the end of the log was lost: it never was behind the
+// high watermark. Apache Kafka removes the whole log then and begins there. Here what is left stays: nobody can tell
+// whether it was to go, and records that come back are the lesser harm. Where the end may have been lost, its offsets
+// are not given away a second time, or who has read so far would miss what is written next.
+void Recovery::FindLogStart() {
+  const Offset recorded = options_.log_start_offset.value_or(Offset(0));
+  log_start_offset_ = pieces_.front().base_offset;
+  if (recorded <= log_end_offset_) {
+    log_start_offset_ = std::max(log_start_offset_, recorded);
+    return;
+  }
+  // After a clean stop two files must say so.
+  const bool may_be_lost = !options_.was_clean || recorded <= recovery_point();
+  const bool is_taken = may_be_lost && !is_reload_ && recorded - log_end_offset_ <= kMostLostOffsets;
+  if (is_taken) taken_below_ = recorded;
+  Note("the log start on record, " + ToString(recorded) + ", lies behind the log's end at " +
+       ToString(log_end_offset_) + ": it is ignored, and all records that are there stay" +
+       (is_taken ? "; the log goes on at that offset" : ""));
 }
 
 std::string Recovery::WhereIs(const Piece& piece, uint64_t position, Offset offset) const {
@@ -863,8 +881,22 @@ Result<SegmentState> RebuildIndexes(io::FileSystem& files, const std::string& di
   return state;
 }
 
+namespace {
+
+// A batch without records, as compaction leaves them, takes the offsets up to `next`: who reads goes past it, and the
+// log has no gap. Where there is no room for it the log goes on without.
+void TakeOffsets(Log& log, Offset next, int64_t now_ms) {
+  record::BatchOptions options;
+  options.base_offset = log.log_end_offset();
+  options.leader_epoch = log.leader_epochs().latest_epoch().value_or(kNoLeaderEpoch);
+  (void)log.AppendAsFollower(record::BatchBuilder(options).Build(next - 1), now_ms);
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Log>> LogRecovery::Run(io::FileSystem& files, LogOptions options, RecoveryReport& report,
                                               bool is_reload) {
+  const int64_t now_ms = options.now_ms;
   Recovery recovery(files, options, report, is_reload);
   KB_RETURN_IF_ERROR(recovery.Run());
   const bool was_clean = options.was_clean;
@@ -889,6 +921,7 @@ Result<std::unique_ptr<Log>> LogRecovery::Run(io::FileSystem& files, LogOptions 
   log->last_snapshot_ = recovery.last_snapshot_;
   log->previous_snapshot_ = recovery.previous_snapshot_;
   log->unflushed_.sync_directory_ = true;  // it may have been made just now
+  if (recovery.taken_below_ > log->log_end_offset_) TakeOffsets(*log, recovery.taken_below_, now_ms);
   return log;
 }
 

@@ -13,8 +13,9 @@
 // 4. At the first batch that is not whole or not right: above the recovery point the log ends there, and later segments
 //    go; nobody was promised them. Below it (or with a whole batch behind it, after a clean stop) the damage stays as it is
 //    and readers go past it: cutting would take good records along.
+// 5. A log start on record that is behind the log's end is ignored: no record goes for a number.
 //
-// Blocks. Source of the rules: Apache Kafka, LogLoader; rule 4 is stricter on purpose.
+// Blocks. Source of the rules: Apache Kafka, LogLoader; rules 4 and 5 are our own, on purpose.
 #pragma once
 
 #include <memory>

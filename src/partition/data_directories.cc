@@ -161,7 +161,11 @@ CheckpointJob DataDirectories::PrepareCheckpoints(const std::vector<CheckpointEn
       if (!is_here || entry.data_directory != path) continue;
       recovery_points[entry.name] = entry.recovery_point;
       high_watermarks[entry.name] = entry.high_watermark;
-      if (entry.log_start_offset > Offset(0)) log_starts[entry.name] = entry.log_start_offset;
+      // Not before what lies below it is on the disk: after a power cut the log would end below its start. And one that
+      // was found to be wrong must not be there until the log has grown past it.
+      const Offset log_start = std::min(entry.log_start_offset, entry.recovery_point);
+      log_starts.erase(entry.name);
+      if (log_start > Offset(0)) log_starts[entry.name] = log_start;
       if (entry.clean_end) clean_ends[entry.name] = *entry.clean_end;
       ++served;
     }

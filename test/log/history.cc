@@ -1014,6 +1014,11 @@ void History::Truncate() {
   const int64_t to = at->first;
   if (point_is_lost_) return;
   if (to <= FirstBase()) return StartAnewAt(to);  // nothing stays: so does the log
+  // Half a truncation would leave a log that ends below its start on record, which is not believed then.
+  const bool ends_below_start =
+      at == model_.batches.begin() ||
+      record::BatchHeader(AsBytes(std::prev(at)->second)).next_offset().value() < recorded_start_;
+  if (recorded_start_ > 0 && ends_below_start) return;
   Tell("truncate to " + std::to_string(to));
   // Whoever truncates writes the lower recovery point first.
   recorded_point_ = std::min(recorded_point_, to);

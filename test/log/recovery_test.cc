@@ -711,14 +711,75 @@ TEST_F(RecoveryTest, TheLogStartCheckpointHidesWhatIsBelow) {
   EXPECT_EQ(log_->log_start_offset(), Offset(0));
 }
 
-TEST_F(RecoveryTest, ALogThatEndsBelowItsStartBeginsThereAnew) {
+// A log start on record that is behind the log's end costs no record.
+class WrongLogStartTest : public RecoveryTest {
+ protected:
+  void ExpectAllRecords() {
+    EXPECT_EQ(log_->log_start_offset(), Offset(0));
+    std::vector<int64_t> found = BaseOffsetsFrom(0);
+    found.resize(std::min<size_t>(found.size(), 10));
+    EXPECT_THAT(found, ElementsAre(0, 2, 4, 6, 8, 10, 12, 14, 16, 18));
+    EXPECT_THAT(report_.notes, ElementsAre(HasSubstr("the log start on record, ")));
+  }
+};
+
+TEST_F(WrongLogStartTest, AfterACleanStopItIsWrong) {
   TenBatches();
   CloseCleanly();
   log_start_ = Offset(100);
+  Open(/*was_clean=*/true);
+  ExpectAllRecords();
+  EXPECT_EQ(Append(BatchOf(1)).base_offset, Offset(20));
+}
+
+TEST_F(WrongLogStartTest, OffsetsOfALostEndAreNotGivenAwayTwice) {
+  for (bool was_clean : {false, true}) {
+    TakeNewDisk(1);
+    TenBatches();
+    CloseCleanly();
+    log_start_ = Offset(100);
+    if (was_clean) recovery_point_ = Offset(120);  // it says the same
+    Open(was_clean);
+    ExpectAllRecords();
+    EXPECT_EQ(log_->log_end_offset(), Offset(100));
+    EXPECT_EQ(Append(BatchOf(1)).base_offset, Offset(100));
+    EXPECT_THAT(BaseOffsetsFrom(18), ElementsAre(18, 20, 100));
+    // Nothing of this is in doubt the next time.
+    ASSERT_TRUE(Flush().ok());
+    Remember();
+    ReopenAfterKill();
+    EXPECT_THAT(report_.notes, IsEmpty());
+    EXPECT_THAT(BaseOffsetsFrom(18), ElementsAre(18, 20, 100));
+  }
+}
+
+TEST_F(WrongLogStartTest, NoLostEndIsAsLongAsThis) {
+  TenBatches();
+  log_start_ = Offset(INT64_MAX);
+  Kill();
+  Open(/*was_clean=*/false);
+  ExpectAllRecords();
+  EXPECT_EQ(Append(BatchOf(1)).base_offset, Offset(20));
+}
+
+TEST_F(WrongLogStartTest, WithoutRoomTheLogGoesOnWhereItEnds) {
+  TenBatches();
+  log_start_ = Offset(100);
+  Kill();
+  files_.set_capacity(files_.used_bytes());
+  Open(/*was_clean=*/false);
+  ExpectAllRecords();
+  EXPECT_EQ(log_->log_end_offset(), Offset(20));
+  EXPECT_FALSE(log_->failure().has_value());
+}
+
+TEST_F(RecoveryTest, ATruncationIntoTheFirstBatchKeepsTheLogStart) {
   Open();
-  EXPECT_EQ(log_->log_start_offset(), Offset(100));
-  EXPECT_EQ(log_->log_end_offset(), Offset(100));
-  EXPECT_THAT(SegmentBases(), ElementsAre(100));
+  AppendMany(2, 10);
+  log_->DeleteRecordsTo(Offset(14));
+  ASSERT_TRUE(log_->TruncateTo(Offset(17), now_ms_).ok());
+  EXPECT_EQ(log_->log_start_offset(), Offset(14));
+  EXPECT_EQ(log_->log_end_offset(), Offset(17));
 }
 
 TEST_F(RecoveryTest, DamagedSnapshotsAreLeftOut) {

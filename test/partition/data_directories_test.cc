@@ -12,6 +12,7 @@ namespace {
 class DataDirectoriesTest : public testing::Test {
  protected:
   static constexpr char kRecoveryPoints[] = "/data/recovery-point-offset-checkpoint";
+  static constexpr char kLogStarts[] = "/data/log-start-offset-checkpoint";
 
   DataDirectoriesTest() { EXPECT_TRUE(files_.CreateDirectories("/data").ok()); }
 
@@ -116,6 +117,25 @@ TEST_F(DataDirectoriesTest, WhereTheLastCleaningEndedIsReadBack) {
   EXPECT_FALSE(Placed("b", kB).clean_end.has_value());
   ASSERT_TRUE(Write({At("b", kB, 9)}).ok());  // the other could not be opened
   EXPECT_EQ(files_.Get("/data/cleaner-offset-checkpoint"), "0\n1\na 0 7\n");
+}
+
+TEST_F(DataDirectoriesTest, NoLogStartIsOnRecordBeforeWhatLiesBelowIsOnTheDisk) {
+  AddReplica("a", kA);
+  Load();
+  Placed("a", kA);
+  CheckpointEntry a = At("a", kA, 20);
+  a.log_start_offset = Offset(30);  // the high watermark is ahead of the disk, by the operator's wish
+  ASSERT_TRUE(Write({a}).ok());
+  EXPECT_EQ(files_.Get(kLogStarts), "0\n1\na 0 20\n");
+}
+
+TEST_F(DataDirectoriesTest, AWrongLogStartDoesNotStayOnRecord) {
+  AddReplica("a", kA);
+  files_.Put(kLogStarts, "0\n1\na 0 1000\n");
+  Load();
+  EXPECT_EQ(Placed("a", kA).log_start_offset, Offset(1000));
+  ASSERT_TRUE(Write({At("a", kA, 20)}).ok());  // whose log start is 0
+  EXPECT_EQ(files_.Get(kLogStarts), "0\n0\n");
 }
 
 TEST_F(DataDirectoriesTest, ADirectoryWithAReplicaThatWasNotServedIsNotMarkedClean) {
