@@ -54,7 +54,7 @@ struct LogOptions {
   // damage that was durable once (kept, readers go past it) from a torn tail (cut). nullopt: there is no checkpoint that
   // could tell, so that all is scanned, and whatever whole batches follow may have been durable.
   std::optional<Offset> recovery_point = Offset(0);
-  // It was compacted once, by its policy of then: offsets may be missing between its segments.
+  // It was compacted once, by its policy of then, or may have been: offsets may be missing between its segments.
   bool was_compacted = false;
   std::optional<Offset> log_start_offset;  // from the log-start checkpoint
   int64_t now_ms = 0;

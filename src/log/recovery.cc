@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ranges>
+#include <set>
 #include <utility>
 
 #include "log/checkpoint_files.h"
@@ -35,6 +36,7 @@ struct Piece {
   Offset limit = kNowhere;  // base of the next segment
   uint64_t file_bytes = 0;  // of the .log as it was found
   std::unique_ptr<Segment> segment;
+  bool is_behind_gap = false;
   bool derives_aborted = false;  // the transaction index is made from the batches, from derives_from on
   Offset derives_from{0};
   std::vector<TxnIndexEntry> aborted;
@@ -138,6 +140,7 @@ class Recovery {
 
   Status ListPieces();
   Status LoadSegments();
+  bool MayBeginBehindGap(const Piece& piece) const;
   Status CreateFirstSegment(Offset base_offset);
   Status DropFrom(size_t first);
   Status LoadTrusted(Piece& piece);
@@ -161,6 +164,7 @@ class Recovery {
   Status ReplayFrom(Offset from);
   std::optional<Offset> RestoreSnapshot(Offset at_most);
   std::optional<Offset> CheckpointIn(const Piece& piece);
+  Status WriteSnapshotOf(size_t piece);
   Status DropSnapshotsAbove(Offset offset);
   Status ReplayInto(Piece& piece, Offset from);
   bool MayBeRepeated() const;
@@ -176,6 +180,7 @@ class Recovery {
   ReplicaFiles listed_;
   bool epochs_are_known_ = false;
   bool left_out_snapshot_ = false;  // one that could not be read
+  size_t synced_ = 0;  // so many pieces are on the disk
   // A producer snapshot inside the segment with the recovery point: a checkpoint, synced after that segment's indexes.
   std::optional<Offset> checkpoint_;
 
@@ -313,13 +318,23 @@ Status Recovery::LoadSegments() {
       continue;
     }
     Note("no records from " + ToString(log_end_offset_) + " up to " + ToString(pieces_[i].limit));
-    // A compacted log has such gaps. In another one, where nothing was durable, it is the end of a segment that was lost
-    // while a later one was not: who reads or writes in order finds the log's end there.
-    const bool may_have_gaps = options_.config.cleanup_compact || options_.was_compacted;
-    if (!may_have_gaps && log_end_offset_ >= durable_below()) return DropFrom(i + 1);
+    if (!MayBeginBehindGap(pieces_[i + 1])) return DropFrom(i + 1);
+    pieces_[i + 1].is_behind_gap = true;
     (void)pieces_[i].segment->Seal(files_);
   }
   return {};
+}
+
+// A log that is compacted, or was, has such gaps, and one that follows it. In another one, where nothing was durable,
+// it is the end of a segment that was lost while a later one was not: who reads or writes in order finds the log's end
+// there. Nothing in the later one was acknowledged then: a flush would have taken all before it along. And would have
+// written the snapshot of the later one behind that, so that one that is whole tells, whatever the configuration and
+// the checkpoints say today, that nothing is lost.
+bool Recovery::MayBeginBehindGap(const Piece& piece) const {
+  if (options_.config.cleanup_compact || options_.was_compacted || log_end_offset_ < durable_below()) return true;
+  Result<std::string> snapshot = io::ReadFile(files_, PathOf(piece.base_offset, kSnapshotSuffix));
+  ProducerState unused(options_.config.most_producers);
+  return snapshot.ok() && unused.Restore(AsBytes(*snapshot), options_.now_ms).ok();
 }
 
 Status Recovery::CreateFirstSegment(Offset base_offset) {
@@ -708,21 +723,36 @@ Offset Recovery::RestoreProducers(Offset at_most) {
 Status Recovery::ReplayFrom(Offset from) {
   for (size_t i = 0; i < pieces_.size(); ++i) {
     Piece& piece = pieces_[i];
-    bool enters_last = i > 0 && piece.is_last() && from < piece.base_offset;
-    if (enters_last && !listed_.snapshots.contains(piece.base_offset)) {
-      KB_RETURN_IF_ERROR(io::WriteFileAtomically(files_, PathOf(piece.base_offset, kSnapshotSuffix), producers_.Snapshot()));
-      listed_.snapshots.insert(piece.base_offset);
-    }
+    const bool has_snapshot = i == 0 || from >= piece.base_offset || listed_.snapshots.contains(piece.base_offset);
+    if (!has_snapshot && (piece.is_last() || piece.is_behind_gap)) KB_RETURN_IF_ERROR(WriteSnapshotOf(i));
     if (std::min(piece.limit, log_end_offset_) > from) KB_RETURN_IF_ERROR(ReplayInto(piece, from));
     if (piece.derives_aborted) KB_RETURN_IF_ERROR(WriteAborted(piece, from));
   }
   return {};
 }
 
+// Of a segment that is about to be replayed. It says that everything before is on the disk (MayBeginBehindGap).
+Status Recovery::WriteSnapshotOf(size_t piece) {
+  const Offset base = pieces_[piece].base_offset;
+  for (; synced_ < piece && (!options_.was_clean || is_reload_); ++synced_) {
+    if (pieces_[synced_].limit <= recovery_point()) continue;
+    Result<std::unique_ptr<io::File>> log = OpenLog(pieces_[synced_], io::OpenMode::kRead);
+    if (!log.ok()) return log.error();
+    KB_RETURN_IF_ERROR((*log)->Sync());
+  }
+  KB_RETURN_IF_ERROR(io::WriteFileAtomically(files_, PathOf(base, kSnapshotSuffix), producers_.Snapshot()));
+  listed_.snapshots.insert(base);
+  return {};
+}
+
 // They may be torn, or know of batches that are lost. What is replayed from the batches takes their place.
 Status Recovery::DropSnapshotsAbove(Offset offset) {
+  std::set<Offset> kept;  // until they are replaced: that they are there says something
+  for (const Piece& piece : pieces_) {
+    if (piece.is_behind_gap) kept.insert(piece.base_offset);
+  }
   for (auto above = listed_.snapshots.upper_bound(offset); above != listed_.snapshots.end();) {
-    Status status = files_.Remove(PathOf(*above, kSnapshotSuffix));
+    Status status = kept.contains(*above) ? Status() : files_.Remove(PathOf(*above, kSnapshotSuffix));
     if (!status.ok() && status.error().kind != ErrorKind::kNotFound) return status;
     above = listed_.snapshots.erase(above);
   }

@@ -13,9 +13,12 @@
 // 4. At the first batch that is not whole or not right: above the recovery point the log ends there, and later segments
 //    go; nobody was promised them. Below it (or with a whole batch behind it, after a clean stop) the damage stays as it is
 //    and readers go past it: cutting would take good records along.
-// 5. A log start on record that is behind the log's end is ignored: no record goes for a number.
+// 5. A segment behind a gap of offsets, where nothing was durable, is what is left of a tail that a power cut took, and
+//    goes, too. Not in a log that is or was compacted, nor if the segment has a whole snapshot: what lies before was
+//    flushed then.
+// 6. A log start on record that is behind the log's end is ignored: no record goes for a number.
 //
-// Blocks. Source of the rules: Apache Kafka, LogLoader; rules 4 and 5 are our own, on purpose.
+// Blocks. Source of the rules: Apache Kafka, LogLoader; rules 4 to 6 are our own, on purpose.
 #pragma once
 
 #include <memory>

@@ -21,8 +21,10 @@ Status DataDirectories::Load(const Wanted& wanted, Random& random) {
 namespace {
 
 // A checkpoint is derived: what cannot be read counts as saying nothing, and the logs are checked instead.
-log::OffsetCheckpoint ReadOrNothing(io::FileSystem& files, const std::string& path, LogSink& log) {
+log::OffsetCheckpoint ReadOrNothing(io::FileSystem& files, const std::string& path, LogSink& log,
+                                    bool* is_unreadable = nullptr) {
   Result<log::OffsetCheckpoint> read = log::ReadOffsetCheckpoint(files, path);
+  if (is_unreadable != nullptr) *is_unreadable = !read.ok();
   if (read.ok()) return std::move(read).value();
   log.Warning(read.error().message + "; it is ignored, and the logs are checked instead");
   return {};
@@ -37,7 +39,8 @@ Status DataDirectories::LoadOne(State& state, const Wanted& wanted, Random& rand
   state.was_clean = clean->has_value();
   state.recovery_points = ReadOrNothing(files_, path + "/" + std::string(log::kRecoveryPointFile), log_);
   state.log_starts = ReadOrNothing(files_, path + "/" + std::string(log::kLogStartFile), log_);
-  state.clean_ends = ReadOrNothing(files_, path + "/" + std::string(log::kCleanerFile), log_);
+  state.clean_ends =
+      ReadOrNothing(files_, path + "/" + std::string(log::kCleanerFile), log_, &state.clean_ends_are_unknown);
   state.high_watermarks = ReadOrNothing(files_, path + "/" + std::string(log::kHighWatermarkFile), log_);
 
   Result<log::DataDirectoryContents> contents = log::ScanDataDirectory(files_, path);
@@ -132,6 +135,7 @@ void DataDirectories::PlaceReplica(const Uuid& directory_id, OpenRequest& reques
   if (!request.recovery_point && state.has_recovery_points) request.recovery_point = Offset(0);
   request.log_start_offset = Find(state.log_starts, request.name);
   request.clean_end = Find(state.clean_ends, request.name);
+  request.was_compacted = request.clean_end || state.clean_ends_are_unknown;
 }
 
 void DataDirectories::Forget(const TopicPartition& name) {

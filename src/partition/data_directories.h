@@ -79,6 +79,7 @@ class DataDirectories {
     log::OffsetCheckpoint recovery_points, log_starts, high_watermarks, clean_ends;  // what the files say
     bool all_are_served = true;        // when the last CheckpointJob was prepared
     bool has_recovery_points = false;  // the checkpoint was there, and whole
+    bool clean_ends_are_unknown = false;  // any log may have been cleaned
   };
   Status LoadOne(State& state, const Wanted& wanted, Random& random);
   Status CheckRecoveryPoints(State& state);

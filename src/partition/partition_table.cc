@@ -54,7 +54,7 @@ Opened OpenLog(io::FileSystem& files, const OpenRequest& request, int64_t now_ms
   options.config = request.config.log;
   options.was_clean = request.was_clean;
   options.recovery_point = request.recovery_point;
-  options.was_compacted = request.clean_end.has_value();
+  options.was_compacted = request.was_compacted;
   options.log_start_offset = request.log_start_offset;
   options.now_ms = now_ms;
   options.jitter_seed = seed;

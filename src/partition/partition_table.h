@@ -37,6 +37,7 @@ struct OpenRequest {
   std::optional<Offset> recovery_point = Offset(0);  // from the checkpoints; nullopt: there are none that could tell
   std::optional<Offset> log_start_offset;
   std::optional<Offset> clean_end;  // where the last cleaning ended, if there ever was one
+  bool was_compacted = false;       // or may have been: its offsets may have gaps, whatever its policy is now
 };
 
 // For the checkpoint files: what of a partition survives a restart.

@@ -236,6 +236,54 @@ TEST_F(MissingEndTest, ACompactedLogHasSuchGaps) {
   EXPECT_EQ(log_->log_end_offset(), Offset(40));
 }
 
+// A log with an offset gap between two segments that was flushed, as compaction or a leader of a compacted log leaves
+// it. Nothing but its files says so.
+class FlushedGapTest : public RecoveryTest {
+ protected:
+  void SetUp() override {
+    config_.segment_bytes = 700;
+    Open();
+    AppendMany(6, 2, 50);
+    for (int64_t offset : {100, 200, 300}) {  // each in a segment of its own
+      const BatchOf batch = BatchOf(3).ValueBytes(200).From(9, 0, static_cast<int32_t>(offset)).Based(offset, 0);
+      ASSERT_TRUE(log_->AppendAsFollower(batch.Build(), now_ms_).ok());
+      ASSERT_TRUE(Flush().ok());
+    }
+    bases_ = SegmentBases();
+    ASSERT_EQ(bases_.back(), 300);
+  }
+  std::vector<int64_t> bases_;
+};
+
+TEST_F(FlushedGapTest, NothingIsLost) {
+  // Start after start: what one removes of the snapshots above the recovery point the next one needs.
+  for (int start = 0; start < 3; ++start) {
+    log_.reset();
+    files_.Cut(start == 1 ? test::PowerLoss::kEverything : test::PowerLoss::kNothing);
+    Open(/*was_clean=*/false);
+    EXPECT_EQ(log_->log_end_offset(), Offset(303)) << start;
+    EXPECT_EQ(SegmentBases(), bases_) << start;
+  }
+}
+
+TEST_F(FlushedGapTest, NorByAStartThatEndsEarly) {
+  Kill();
+  const std::map<std::string, std::string> before = files_.Contents();
+  for (uint64_t call = 1; call <= 60; ++call) {
+    for (test::PowerLoss loss : {test::PowerLoss::kNothing, test::PowerLoss::kEverything}) {
+      TakeNewDisk(call);
+      for (const auto& [path, content] : before) files_.Put(path, content);
+      files_.CutAt(call, loss);
+      (void)TryOpen(/*was_clean=*/false);
+      log_.reset();
+      files_.PowerOn();
+      Open(/*was_clean=*/false);
+      EXPECT_EQ(log_->log_end_offset(), Offset(303)) << call;
+      EXPECT_EQ(SegmentBases(), bases_) << call;
+    }
+  }
+}
+
 // A start that removes the later segments and dies, one that goes on, and then the power goes, at every call.
 TEST_F(MissingEndTest, WhatAStartThatEndedEarlyRemovedDoesNotComeBack) {
   const std::map<std::string, std::string> before = files_.Contents();

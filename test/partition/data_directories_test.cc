@@ -119,6 +119,21 @@ TEST_F(DataDirectoriesTest, WhereTheLastCleaningEndedIsReadBack) {
   EXPECT_EQ(files_.Get("/data/cleaner-offset-checkpoint"), "0\n1\na 0 7\n");
 }
 
+TEST_F(DataDirectoriesTest, ACleanerCheckpointThatCannotBeReadMakesEveryLogACompactedOne) {
+  constexpr char kCleaner[] = "/data/cleaner-offset-checkpoint";
+  AddReplica("a", kA);
+  AddReplica("b", kB);
+  Load();
+  EXPECT_FALSE(Placed("a", kA).was_compacted);
+  files_.Put(kCleaner, "0\n1\na 0 7\n");
+  Load();
+  EXPECT_TRUE(Placed("a", kA).was_compacted);
+  EXPECT_FALSE(Placed("b", kB).was_compacted);
+  files_.Put(kCleaner, "nonsense");
+  Load();
+  EXPECT_TRUE(Placed("b", kB).was_compacted);
+}
+
 TEST_F(DataDirectoriesTest, NoLogStartIsOnRecordBeforeWhatLiesBelowIsOnTheDisk) {
   AddReplica("a", kA);
   Load();
