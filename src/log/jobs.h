@@ -54,6 +54,8 @@ class FlushJob {
   std::vector<Content> contents_;                // written and synced then: they speak of what was synced before
   std::vector<std::string> obsolete_;            // removed last: an older snapshot between two segments
   bool sync_directory_ = false;
+  std::optional<LeaderEpoch> latest_epoch_;  // in the checkpoint of epochs, if that is written
+  bool has_all_indexes_ = false;             // those of all sealed segments are written
   bool is_short_of_room_ = false;  // a content could not be written; each can be written later, or be derived
   bool is_last_ = false;           // nothing can be written later
   std::optional<Error> obstacle_;  // something else could not be written that a clean stop needs

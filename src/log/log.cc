@@ -275,7 +275,21 @@ Status Log::StartSegment(Offset base_offset, int64_t now_ms) {
 // ---- durability
 
 bool Log::needs_flush() const {
-  return recovery_point_ < log_end_offset_ || !unflushed_.contents_.empty() || checkpoint_is_due_;
+  return recovery_point_ < log_end_offset_ || !unflushed_.contents_.empty() || checkpoint_is_due_ ||
+         has_unwritten_indexes_;
+}
+
+Offset Log::RecoveryPointToRecord() const {
+  Offset point = recovery_point_;
+  const auto is_unsaved = [this](const EpochStart& entry) { return saved_epoch_ && entry.epoch > *saved_epoch_; };
+  const std::vector<EpochStart>& epochs = epochs_.entries();
+  for (auto entry = epochs.rbegin(); entry != epochs.rend() && is_unsaved(*entry); ++entry) {
+    point = std::min(point, entry->start_offset);
+  }
+  for (size_t i = 0; has_unwritten_indexes_ && i + 1 < segments_.size(); ++i) {
+    if (!segments_[i]->indexes_are_written()) point = std::min(point, segments_[i]->base_offset());
+  }
+  return point;
 }
 
 void Log::AddToFlush(FlushJob& job, size_t segment) const {
@@ -309,20 +323,23 @@ void Log::AddObsolete(FlushJob& job, std::optional<Offset> snapshot) const {
   job.obsolete_.push_back(directory_ + "/" + OffsetFileName(*snapshot, kSnapshotSuffix));
 }
 
+// Indexes that the start could not write.
+void Log::AddUnwrittenIndexes() {
+  unflushed_.has_all_indexes_ = true;
+  for (size_t i = 0; i + 1 < segments_.size(); ++i) {
+    if (segments_[i]->indexes_are_written()) continue;
+    unflushed_.has_all_indexes_ &= segments_[i]->SpillIndexes(files_).ok();
+    AddIndexesToFlush(unflushed_, *segments_[i]);
+  }
+}
+
 FlushJob Log::PrepareFlush() {
   if (std::exchange(checkpoint_is_due_, false)) {
     (void)active().SpillIndexes(files_);
     if (log_end_offset_ > active().base_offset()) AddSnapshot(unflushed_);
     AddIndexesToFlush(unflushed_, active());
   }
-  // Indexes that the start could not write: behind the recovery point they are believed as they are.
-  const Offset last_durable = std::max(recovery_point_ - 1, segments_.front()->base_offset());
-  for (size_t i = SegmentAt(last_durable); i + 1 < segments_.size(); ++i) {
-    const SegmentState& state = segments_[i]->state();
-    if (state.index.tail().empty() && state.time_index.tail().empty()) continue;
-    (void)segments_[i]->SpillIndexes(files_);
-    AddIndexesToFlush(unflushed_, *segments_[i]);
-  }
+  if (has_unwritten_indexes_) AddUnwrittenIndexes();
   unflushed_.file_system_ = &files_;
   unflushed_.directory_ = directory_;
   unflushed_.target_offset_ = log_end_offset_;
@@ -331,6 +348,7 @@ FlushJob Log::PrepareFlush() {
     unflushed_.contents_.push_back(
         {directory_ + "/" + std::string(kLeaderEpochFile), EpochCheckpointText(epochs_.entries()), true});
     epochs_changed_ = false;
+    unflushed_.latest_epoch_ = epochs_.latest_epoch();
   }
   if (recovery_point_ < log_end_offset_) {
     for (size_t i = SegmentAt(recovery_point_); i < segments_.size(); ++i) AddToFlush(unflushed_, i);
@@ -381,6 +399,8 @@ void Log::FlushCompleted(const FlushJob& job, const Status& status) {
     last_snapshot_.reset();  // it may be the one that is missing: the next checkpoint writes another
   }
   if (job.truncations_ != truncations_) return;  // it may have synced what is gone, and not what took its place
+  if (job.latest_epoch_ && !job.is_short_of_room_) saved_epoch_ = job.latest_epoch_;
+  if (job.has_all_indexes_) has_unwritten_indexes_ = false;
   recovery_point_ = std::max(recovery_point_, std::min(job.target_offset_, log_end_offset_));
 }
 
@@ -808,6 +828,8 @@ Status Log::Reload(int64_t now_ms) {
   recovery_point_ = std::min(durable, log_end_offset_);
   epochs_ = source.epochs_;
   epochs_changed_ = source.epochs_changed_;
+  saved_epoch_ = source.saved_epoch_;
+  has_unwritten_indexes_ = source.has_unwritten_indexes_;
   producers_ = source.producers_;
   last_snapshot_ = source.last_snapshot_;
   previous_snapshot_ = source.previous_snapshot_;

@@ -170,6 +170,9 @@ class Log {
   Offset log_start_offset() const { return log_start_offset_; }
   Offset log_end_offset() const { return log_end_offset_; }
   Offset recovery_point() const { return recovery_point_; }
+  // What may be put on record of it. Below that the next start believes what is derived: where a full disk has kept
+  // leader epochs or the indexes of a sealed segment from being written, it is what lies before those.
+  Offset RecoveryPointToRecord() const;
   // Below it no transaction is open, and all that ended did so below high_watermark; never above it.
   Offset LastStableOffset(Offset high_watermark) const;
   uint64_t size_bytes() const;
@@ -281,6 +284,7 @@ class Log {
   bool ShouldRoll(const Incoming& incoming, int64_t now_ms) const;
   Status StartSegment(Offset base_offset, int64_t now_ms);
 
+  void AddUnwrittenIndexes();
   void AddToFlush(FlushJob& job, size_t segment) const;
   static void AddIndexesToFlush(FlushJob& job, const Segment& segment);
   void AddSnapshot(FlushJob& job);
@@ -323,6 +327,9 @@ class Log {
   bool is_being_cleaned_ = false;
   FlushJob unflushed_;                     // what the next flush does beside syncing segments
   bool epochs_changed_ = false;
+  std::optional<LeaderEpoch>
+      saved_epoch_;                     // the latest in the checkpoint file; none: the next start learns all of them
+  bool has_unwritten_indexes_ = false;  // of sealed segments: the start could not write them, or they are not synced
   bool checkpoint_is_due_ = false;
   std::optional<Offset> last_snapshot_;    // offset of the newest producer snapshot
   // Of the one before, which stays until there is another: the recovery point that is on record may lie below the newest.

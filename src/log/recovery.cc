@@ -121,6 +121,7 @@ class Recovery {
   Offset taken_below_{0};  // offsets from the log's end up to this one were given to records that are lost
   LeaderEpochCache epochs_;
   bool epochs_changed_ = false;
+  std::optional<LeaderEpoch> saved_epoch_;
   std::optional<Offset> last_snapshot_, previous_snapshot_;
 
  private:
@@ -246,6 +247,7 @@ Status Recovery::LoadEpochs() {
   if (entries.ok()) {
     epochs_are_known_ = !entries->empty();
     epochs_ = LeaderEpochCache(std::move(*entries));
+    saved_epoch_ = epochs_.latest_epoch();
     return {};
   }
   if (entries.error().kind != ErrorKind::kCorrupt) return entries.error();
@@ -940,6 +942,7 @@ Result<std::unique_ptr<Log>> LogRecovery::Run(io::FileSystem& files, LogOptions 
     if (is_recovered && !piece.is_last()) Log::AddIndexesToFlush(log->unflushed_, *log->segments_.back());
     // What a truncation that did not end has cut off must not come back in a segment that is sealed next.
     if (is_recovered && !was_clean) log->unflushed_.paths_.push_back(log->segments_.back()->PathOf(kLogSuffix));
+    if (!piece.is_last() && !log->segments_.back()->indexes_are_written()) log->has_unwritten_indexes_ = true;
   }
   log->log_start_offset_ = recovery.log_start_offset_;
   log->log_end_offset_ = recovery.log_end_offset_;
@@ -947,6 +950,7 @@ Result<std::unique_ptr<Log>> LogRecovery::Run(io::FileSystem& files, LogOptions 
   log->recovery_point_ = recovery.recovery_point_;
   log->epochs_ = std::move(recovery.epochs_);
   log->epochs_changed_ = recovery.epochs_changed_;
+  log->saved_epoch_ = recovery.saved_epoch_;
   log->producers_ = std::move(recovery.producers_);
   log->last_snapshot_ = recovery.last_snapshot_;
   log->previous_snapshot_ = recovery.previous_snapshot_;

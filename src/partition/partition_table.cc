@@ -318,8 +318,8 @@ std::vector<CheckpointEntry> PartitionTable::Checkpoint() {
   for (auto& [id, entry] : entries_) {
     if (entry->partition == nullptr || entry->partition->offline()) continue;
     log::Log& log = entry->partition->log();
-    entries.push_back({entry->name, id.topic_id, entry->data_directory, log.recovery_point(), log.log_start_offset(),
-                       entry->partition->high_watermark(), entry->partition->clean_end()});
+    entries.push_back({entry->name, id.topic_id, entry->data_directory, log.RecoveryPointToRecord(),
+                       log.log_start_offset(), entry->partition->high_watermark(), entry->partition->clean_end()});
   }
   return entries;
 }

@@ -189,7 +189,6 @@ class History {
   int64_t greatest_start_ = 0;
   bool was_clean_ = false;
   PowerLoss armed_loss_ = PowerLoss::kSomething;
-  bool lacked_room_ = false;
   bool clients_were_lost_ = false;  // once: what they think of their transactions is what the log said then
   bool began_anew_ = false;
   bool snapshots_are_lost_ = false;  // those of what retention took went with what a follower left behind
@@ -492,8 +491,6 @@ std::vector<EpochStart> History::Epochs() const {
 }
 
 bool History::JudgeEpochs(const std::vector<std::string>& found) {
-  // Where there was no room for the checkpoint of epochs, those of batches that are on the disk may not be told again.
-  if (lacked_room_) return true;
   for (const std::string& bytes : found) {
     const record::BatchView batch(AsBytes(bytes));
     if (batch.base_offset().value() < greatest_start_) continue;  // see Epochs
@@ -770,7 +767,7 @@ void History::CloseCleanly() {
   Tell("clean stop");
   ++report_.clean_stops;
   Acknowledge();
-  recorded_point_ = log_->recovery_point().value();
+  recorded_point_ = log_->RecoveryPointToRecord().value();
   recorded_start_ = log_->log_start_offset().value();
   point_is_lost_ = false;
   was_clean_ = true;
@@ -1001,7 +998,7 @@ void History::Record() {
   if (point_is_lost_) Flush(true);  // it comes behind a flush; gaps and damage that were let be are below the point then
   if (!is_alive() || log_->failure()) return;
   point_is_lost_ = false;
-  recorded_point_ = log_->recovery_point().value();
+  recorded_point_ = log_->RecoveryPointToRecord().value();
   recorded_start_ = log_->log_start_offset().value();
   Tell("record " + std::to_string(recorded_point_) + ", start " + std::to_string(recorded_start_));
 }
@@ -1014,14 +1011,13 @@ void History::Truncate() {
   const int64_t to = at->first;
   if (point_is_lost_) return;
   if (to <= FirstBase()) return StartAnewAt(to);  // nothing stays: so does the log
+  const int64_t kept_end =
+      at == model_.batches.begin() ? 0 : record::BatchHeader(AsBytes(std::prev(at)->second)).next_offset().value();
   // Half a truncation would leave a log that ends below its start on record, which is not believed then.
-  const bool ends_below_start =
-      at == model_.batches.begin() ||
-      record::BatchHeader(AsBytes(std::prev(at)->second)).next_offset().value() < recorded_start_;
-  if (recorded_start_ > 0 && ends_below_start) return;
+  if (recorded_start_ > kept_end) return;
   Tell("truncate to " + std::to_string(to));
-  // Whoever truncates writes the lower recovery point first.
-  recorded_point_ = std::min(recorded_point_, to);
+  // Whoever truncates writes the lower recovery point first: where the log ends, should the truncation end early.
+  recorded_point_ = std::min(recorded_point_, kept_end);
   recorded_start_ = std::min(recorded_start_, to);
   first_dirty_ = std::min(first_dirty_, to);
   LearnEnded();
@@ -1171,7 +1167,6 @@ void History::ReadSomewhere() {
 }
 
 void History::SetCapacity() {
-  lacked_room_ = true;
   if (OneIn(2)) return files_.set_capacity({});
   files_.set_capacity(files_.used_bytes() + random_.Below(2500));
 }
@@ -1182,7 +1177,6 @@ void History::FailSomething() {
   int os_errno = EIO;
   if (call == IoCall::kOpen && OneIn(2)) os_errno = EMFILE;
   if (call == IoCall::kWrite && OneIn(2)) os_errno = ENOSPC;
-  if (os_errno != EIO) lacked_room_ = true;
   Tell("call " + std::to_string(static_cast<int>(call)) + " will fail");
   files_.FailNth(call, 1 + random_.Below(6), os_errno, OneIn(4));
 }

@@ -127,7 +127,7 @@ class LogTest : public testing::Test {
   }
   // What the checkpoint files would say.
   void Remember() {
-    recovery_point_ = log_->recovery_point();
+    recovery_point_ = log_->RecoveryPointToRecord();
     log_start_ = log_->log_start_offset();
   }
 

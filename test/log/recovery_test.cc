@@ -341,6 +341,64 @@ TEST_F(RecoveryTest, IndexesThatCouldNotBeWrittenAreWrittenByTheNextFlush) {
   }
 }
 
+// At the start and at the next flush; each of their writes in turn.
+TEST_F(RecoveryTest, IndexesThatCouldNotBeWrittenTwiceAreWrittenLater) {
+  config_.segment_bytes = 700;
+  Open();
+  AppendMany(20, 2, 50);
+  Kill();
+  const std::map<std::string, std::string> before = files_.Contents();
+  const std::vector<int64_t> bases = SegmentBases();
+  constexpr size_t kWhole = 24;  // two entries in each
+  size_t late = 0;
+  for (uint64_t at_start = 1; at_start <= 12; ++at_start) {
+    for (uint64_t at_flush = 1; at_flush <= 4; ++at_flush) {
+      TakeNewDisk(1);
+      for (const auto& [path, content] : before) {
+        if (!path.ends_with(kTimeIndexSuffix)) files_.Put(path, content);
+      }
+      files_.FailNth(test::IoCall::kWrite, at_start, ENOSPC);
+      if (!TryOpen(/*was_clean=*/false).ok()) continue;
+      files_.FailNth(test::IoCall::kWrite, at_flush, ENOSPC);
+      ASSERT_TRUE(Flush().ok());
+      files_.StopFailing();
+      for (int64_t base : bases) {
+        if (base == bases.back() || files_.Get(PathOf(base, kTimeIndexSuffix)).size() == kWhole) continue;
+        ++late;
+        EXPECT_LE(log_->RecoveryPointToRecord(), Offset(base)) << "the next start would believe it";
+        EXPECT_EQ(log_->recovery_point(), Offset(40));
+      }
+      EXPECT_TRUE(Flush().ok());
+      for (size_t i = 0; i + 1 < bases.size(); ++i) {
+        EXPECT_EQ(files_.Get(PathOf(bases[i], kTimeIndexSuffix)).size(), kWhole) << bases[i];
+      }
+      EXPECT_EQ(log_->RecoveryPointToRecord(), Offset(40));
+    }
+  }
+  EXPECT_GT(late, 0u);
+}
+
+TEST_F(RecoveryTest, EpochsThatHadNoRoomAreLearnedAfterACrash) {
+  config_.segment_bytes = 700;
+  Open();
+  AppendMany(10, 2, 50);
+  ASSERT_TRUE(Flush().ok());
+  leader_epoch_ = LeaderEpoch(5);
+  AppendMany(10, 2, 50);
+  files_.set_capacity(files_.used_bytes());
+  ASSERT_TRUE(Flush().ok());
+  EXPECT_EQ(log_->recovery_point(), Offset(40));
+  EXPECT_EQ(log_->RecoveryPointToRecord(), Offset(20));
+  Remember();
+  Kill();
+  files_.set_capacity(std::nullopt);
+  Open(/*was_clean=*/false);
+  const std::vector<EpochStart> epochs{{LeaderEpoch(0), Offset(0)}, {LeaderEpoch(5), Offset(20)}};
+  EXPECT_EQ(log_->leader_epochs().entries(), epochs);
+  ASSERT_TRUE(Flush().ok());
+  EXPECT_EQ(log_->RecoveryPointToRecord(), Offset(40));
+}
+
 TEST_F(RecoveryTest, EpochsThatCannotBeReadAreNotForgotten) {
   leader_epoch_ = LeaderEpoch(5);
   TenBatches();
