@@ -17,7 +17,7 @@ class DumpLogGoldenTest : public testing::Test {
   static void SetUpTestSuite() {
     files_ = new test::SimFileSystem;
     PutGoldenDirectory("clean.tar.zst", *files_);
-    expected_ = new std::map<std::string, std::string>(ReadArchive("dump_log/clean.tar.zst"));
+    expected_ = new std::map<std::string, std::string>(test::ReadGoldenArchive("dump_log/clean.tar.zst"));
   }
   static void TearDownTestSuite() {
     delete files_;

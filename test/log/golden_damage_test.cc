@@ -10,8 +10,6 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <set>
 
@@ -20,26 +18,13 @@
 #include "log/log.h"
 #include "log/log_directory.h"
 #include "log/read_waiting.h"
-#include "record/compression.h"
+#include "support/golden_archive.h"
 #include "support/sim_file_system.h"
-#include "support/tar.h"
 
 namespace kb::log {
 namespace {
 
 using Files = std::map<std::string, std::string>;
-
-Files UnpackGolden(const std::string& archive) {
-  std::ifstream file(std::string(GOLDEN_SOURCE_DIR) + "/storage/" + archive, std::ios::binary);
-  EXPECT_TRUE(file.good()) << archive;
-  const std::string packed{std::istreambuf_iterator<char>(file), {}};
-  record::Decompressor decompressor;
-  decompressor.Start(record::Codec::kZstd, AsBytes(packed), 64 << 20);
-  std::string all;
-  ByteView piece;
-  while (decompressor.Next(&piece) == record::Unpacked::kPiece) all.append(AsText(piece));
-  return test::ReadTar(all);
-}
 
 uint64_t FromEnvironment(const char* name, uint64_t otherwise) {
   const char* text = std::getenv(name);
@@ -58,7 +43,7 @@ class GoldenDamageTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
     replicas_ = new std::vector<Replica>();
-    const Files clean = UnpackGolden("clean.tar.zst");
+    const Files clean = test::ReadGoldenArchive("storage/clean.tar.zst");
     test::SimFileSystem files;
     for (const auto& [path, content] : clean) files.Put("/" + path, content);
     OffsetCheckpoint starts = *ReadOffsetCheckpoint(files, "/data/" + std::string(kLogStartFile));

@@ -2,8 +2,6 @@
 // is in them; and written anew from their own batches, to come out byte for byte the same.
 #include <gtest/gtest.h>
 
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
@@ -11,35 +9,19 @@
 #include "log/checkpoint_files.h"
 #include "log/log.h"
 #include "log/log_directory.h"
-#include "record/compression.h"
+#include "support/golden_archive.h"
 #include "support/sim_file_system.h"
-#include "support/tar.h"
 
 namespace kb::log {
 namespace {
 
 using nlohmann::json;
 
-std::string ReadGoldenFile(const std::string& name) {
-  std::ifstream file(std::string(GOLDEN_SOURCE_DIR) + "/storage/" + name, std::ios::binary);
-  EXPECT_TRUE(file.good()) << name;
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-std::string UnpackZstd(const std::string& packed) {
-  record::Decompressor decompressor;
-  decompressor.Start(record::Codec::kZstd, AsBytes(packed), 64 << 20);
-  std::string all;
-  ByteView piece;
-  while (decompressor.Next(&piece) == record::Unpacked::kPiece) all.append(AsText(piece));
-  return all;
-}
-
 class GoldenLogTest : public testing::Test {
  protected:
   // Puts an archive on the disk: /data/<replica>/….
   void Extract(const std::string& archive) {
-    for (auto& [path, content] : test::ReadTar(UnpackZstd(ReadGoldenFile(archive)))) files_.Put("/" + path, content);
+    for (auto& [path, content] : test::ReadGoldenArchive("storage/" + archive)) files_.Put("/" + path, content);
     files_.Cut(test::PowerLoss::kNothing);
   }
   Result<std::unique_ptr<Log>> OpenReplica(const std::string& name, bool was_clean = true) {
@@ -121,7 +103,7 @@ void CompareBatches(const json& expected, const Log& log, const std::function<Re
 
 TEST_F(GoldenLogTest, EveryReplicaOfTheCleanDirectoryIsWhatItsManifestSays) {
   Extract("clean.tar.zst");
-  json manifest = json::parse(ReadGoldenFile("clean.manifest.json"));
+  json manifest = json::parse(test::ReadGoldenFile("storage/clean.manifest.json"));
   size_t replicas = 0;
   for (auto& [topic, about] : manifest["topics"].items()) {
     for (auto& [partition, expected] : about["partitions"].items()) {
@@ -167,7 +149,7 @@ TEST_F(GoldenLogTest, EveryReplicaOfTheCleanDirectoryIsWhatItsManifestSays) {
 
 TEST_F(GoldenLogTest, LeaderEpochsAndTransactionsAreThoseOfTheManifest) {
   Extract("clean.tar.zst");
-  json manifest = json::parse(ReadGoldenFile("clean.manifest.json"));
+  json manifest = json::parse(test::ReadGoldenFile("storage/clean.manifest.json"));
   for (auto& [topic, about] : manifest["topics"].items()) {
     for (auto& [partition, expected] : about["partitions"].items()) {
       SCOPED_TRACE(topic + "-" + partition);
@@ -281,7 +263,7 @@ TEST_F(GoldenLogTest, ReappendedBatchesMakeTheSameFiles) {
 // After a kill, with the checkpoints of the clean stop lost: everything is scanned and nothing is lost.
 TEST_F(GoldenLogTest, AFullScanOfEveryReplicaComesToTheSameLog) {
   Extract("clean.tar.zst");
-  json manifest = json::parse(ReadGoldenFile("clean.manifest.json"));
+  json manifest = json::parse(test::ReadGoldenFile("storage/clean.manifest.json"));
   for (auto& [topic, about] : manifest["topics"].items()) {
     for (auto& [partition, expected] : about["partitions"].items()) {
       SCOPED_TRACE(topic + "-" + partition);
