@@ -444,22 +444,6 @@ TEST_F(RecoveryTest, ProducersOfASnapshotThatIsLeftOutAreLearnedFromTheBatches) 
   EXPECT_NE(log_->producers().Find(ProducerId(5)), nullptr);
 }
 
-TEST_F(RecoveryTest, ALogThatBeginsAnewHasTheEpochsOfTheNextStart) {
-  Open();
-  AppendMany(2);
-  ASSERT_TRUE(Flush().ok());
-  recovery_point_ = Offset(0);
-  log_start_ = Offset(5);
-  // As a truncation leaves it that did not end.
-  Overwrite(std::string(kDirectory) + "/" + std::string(kLeaderEpochFile),
-            EpochCheckpointText({{LeaderEpoch(0), Offset(5)}}));
-  ReopenAfterKill();
-  ASSERT_EQ(log_->log_start_offset(), Offset(5));
-  const std::vector<EpochStart> first = log_->leader_epochs().entries();
-  ReopenAfterKill();
-  EXPECT_EQ(log_->leader_epochs().entries(), first);
-}
-
 TEST_F(RecoveryTest, WhereNobodyKnowsWhatWasDurableOnlyTheTailIsCut) {
   TenBatches();
   recovery_point_.reset();
