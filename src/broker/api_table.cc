@@ -106,6 +106,8 @@ constexpr ApiRow kRows[] = {
     KB_ROW(ListPartitionReassignments, kBoth, kInOrder),
     KB_ROW(OffsetDelete, kBroker, kInOrder),
     KB_ROW(DescribeCluster, kBoth, kInOrder),
+    KB_ROW(ConsumerGroupHeartbeat, kBroker, kInOrder),
+    KB_ROW(ConsumerGroupDescribe, kBroker, kInOrder),
     KB_ROW(DescribeTopicPartitions, kBroker, kInOrder),
 };
 

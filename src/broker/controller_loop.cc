@@ -1,6 +1,7 @@
 #include "broker/controller_loop.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "base/shortage.h"
@@ -95,6 +96,23 @@ reactor::Task<void> ControllerLoop::WriteSnapshot(metadata::ImagePtr image) {
   snapshotting_ = false;
 }
 
+namespace {
+
+// Names of topics that consumer groups are to look at again: created, deleted, with more partitions or other replicas.
+std::vector<std::string> ChangedTopics(const metadata::MetadataImage& image, const metadata::ImageChanges& changes) {
+  std::set<std::string> names;
+  for (const auto& topic : changes.deleted_topics) names.insert(topic.name);
+  auto add = [&](const Uuid& id) {
+    if (const metadata::Topic* topic = image.FindTopic(id)) names.insert(topic->name());
+  };
+  for (const Uuid& id : changes.created_topics) add(id);
+  for (const PartitionId& id : changes.created_partitions) add(id.topic_id);
+  for (const PartitionId& id : changes.changed_partitions) add(id.topic_id);
+  return {names.begin(), names.end()};
+}
+
+}  // namespace
+
 // The order: what is gone makes room (a topic of the same name may come right behind), what is new is opened, and only
 // then do clients hear of it.
 reactor::Task<void> ControllerLoop::Apply(Controller::Committed committed) {
@@ -118,10 +136,14 @@ reactor::Task<void> ControllerLoop::Apply(Controller::Committed committed) {
   if (committed.new_image == nullptr) co_return;
   auto deleted = std::make_shared<std::vector<group::DeletedTopic>>();
   for (const auto& topic : changes.deleted_topics) deleted->push_back({topic.name, topic.id});
-  auto on_swap = [this, deleted](reactor::Reactor& reactor, const metadata::MetadataImage&,
-                                 const metadata::MetadataImage&) {
-    if (deleted->empty()) return;
-    environment_.cluster.shards[static_cast<size_t>(reactor.index())]->groups().TopicsDeleted(*deleted);
+  auto changed = std::make_shared<std::vector<std::string>>(ChangedTopics(*committed.new_image, changes));
+  const bool any_created = !changes.created_topics.empty();
+  auto on_swap = [this, deleted, changed, any_created](reactor::Reactor& reactor, const metadata::MetadataImage&,
+                                                       const metadata::MetadataImage&) {
+    coordinator::GroupCoordinator& groups =
+        environment_.cluster.shards[static_cast<size_t>(reactor.index())]->groups();
+    if (!changed->empty()) groups.TopicsChanged(*changed, any_created);
+    if (!deleted->empty()) groups.TopicsDeleted(*deleted);
   };
   auto publish = environment_.cluster.images->Publish(committed.new_image, on_swap);
   co_await publish;

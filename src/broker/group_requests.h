@@ -21,6 +21,11 @@ inline std::optional<PartitionId> PartitionOfGroup(const metadata::MetadataImage
   return PartitionId{topic->id(), group::PartitionOfGroup(group_id, topic->partition_count())};
 }
 
+// Whether the cluster has the consumer protocol (KIP-848), and this broker is to serve it.
+inline bool ServesConsumerGroups(RequestContext& context) {
+  return context.shard().config().consumer_groups && context.image().FeatureLevel("group.version") >= 1;
+}
+
 // Asks the coordinator of request.group_id by one of GroupCoordinator's methods, on the reactor that is home to it.
 template <typename Response, typename Request>
 reactor::Task<Response> AskCoordinator(RequestContext& context, Request request,

@@ -7,6 +7,10 @@
 #include "broker/shard.h"
 #include "message/api_versions_request.h"
 #include "message/api_versions_response.h"
+#include "message/consumer_group_describe_request.h"
+#include "message/consumer_group_describe_response.h"
+#include "message/consumer_group_heartbeat_request.h"
+#include "message/consumer_group_heartbeat_response.h"
 #include "message/create_partitions_request.h"
 #include "message/create_partitions_response.h"
 #include "message/create_topics_request.h"
@@ -70,6 +74,8 @@ namespace kb::broker {
                                   message::Api##Response& response)
 
 KB_HANDLER(ApiVersions);
+KB_HANDLER(ConsumerGroupDescribe);
+KB_HANDLER(ConsumerGroupHeartbeat);
 KB_HANDLER(CreatePartitions);
 KB_HANDLER(CreateTopics);
 KB_HANDLER(DeleteGroups);

@@ -18,6 +18,7 @@ struct Options {
   int32_t fetch_max_bytes = 57'671'680;  // fetch.max.bytes
   int32_t max_incremental_fetch_session_cache_slots = 1000;
 
+  bool consumer_groups = true;  // group.coordinator.rebalance.protocols has `consumer`
   int32_t offsets_topic_num_partitions = 50;
   int16_t offsets_topic_replication_factor = 1;
   int32_t offsets_topic_segment_bytes = 100 << 20;

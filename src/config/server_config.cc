@@ -298,6 +298,37 @@ void FillGroups(const Settings& s, ServerConfig* c) {
   c->transaction_max_timeout_ms = s.Int("transaction.max.timeout.ms");
 }
 
+// Names as members ask for them.
+std::vector<std::string> ShortAssignorNames(const std::vector<std::string>& written) {
+  std::vector<std::string> names;
+  for (const std::string& name : written) {
+    std::string short_name = name;
+    if (name.ends_with(".UniformAssignor")) short_name = "uniform";
+    if (name.ends_with(".RangeAssignor")) short_name = "range";
+    if (std::find(names.begin(), names.end(), short_name) == names.end()) names.push_back(std::move(short_name));
+  }
+  return names;
+}
+
+void FillConsumerGroups(const Settings& s, ServerConfig* config) {
+  ServerConfig::ConsumerGroups& groups = config->consumer_groups;
+  groups.session_timeout_ms = s.Int("group.consumer.session.timeout.ms");
+  groups.min_session_timeout_ms = s.Int("group.consumer.min.session.timeout.ms");
+  groups.max_session_timeout_ms = s.Int("group.consumer.max.session.timeout.ms");
+  groups.heartbeat_interval_ms = s.Int("group.consumer.heartbeat.interval.ms");
+  groups.min_heartbeat_interval_ms = s.Int("group.consumer.min.heartbeat.interval.ms");
+  groups.max_heartbeat_interval_ms = s.Int("group.consumer.max.heartbeat.interval.ms");
+  groups.assignment_interval_ms = s.Int("group.consumer.assignment.interval.ms");
+  groups.min_assignment_interval_ms = s.Int("group.consumer.min.assignment.interval.ms");
+  groups.max_assignment_interval_ms = s.Int("group.consumer.max.assignment.interval.ms");
+  groups.max_size = s.Int("group.consumer.max.size");
+  groups.regex_refresh_interval_ms = s.Int("group.consumer.regex.refresh.interval.ms");
+  groups.migration_policy = s.Text("group.consumer.migration.policy");
+  for (char& c : groups.migration_policy) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+  groups.assignors = ShortAssignorNames(s.List("group.consumer.assignors"));
+  config->group_coordinator_rebalance_protocols = s.List("group.coordinator.rebalance.protocols");
+}
+
 void FillMetadataLog(const Settings& s, ServerConfig* c) {
   c->metadata_log_max_record_bytes_between_snapshots = s.Long("metadata.log.max.record.bytes.between.snapshots");
   c->metadata_log_max_snapshot_interval_ms = s.Long("metadata.log.max.snapshot.interval.ms");
@@ -349,6 +380,7 @@ Result<ServerConfig> LoadServerConfig(const ConfigInput& input) {
   FillTopics(*settings, &config);
   FillSockets(*settings, &config);
   FillGroups(*settings, &config);
+  FillConsumerGroups(*settings, &config);
   FillMetadataLog(*settings, &config);
   config.warnings = WarningsFor(WrittenByPeople(input));
   config.settings = *std::move(settings);

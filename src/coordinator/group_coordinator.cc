@@ -20,7 +20,9 @@ class GroupCoordinator::Hosted : public std::enable_shared_from_this<Hosted> {
   enum class State { kLoading, kActive, kFailed, kGone };
 
   Hosted(const Environment& environment, PartitionId id)
-      : environment_(environment), id_(id), shard_(environment.config, environment.reactor.random()) {}
+      : environment_(environment),
+        id_(id),
+        shard_(environment.config, environment.reactor.random(), environment.surroundings) {}
   ~Hosted() {
     if (timer_) environment_.reactor.CancelTimer(timer_);
   }
@@ -192,6 +194,11 @@ void GroupCoordinator::TopicsDeleted(const std::vector<group::DeletedTopic>& top
   }
 }
 
+// One that is still loading looks at all topics when it is done.
+void GroupCoordinator::TopicsChanged(const std::vector<std::string>& names, bool any_created) {
+  for (auto& [id, hosted] : hosted_) hosted->shard().TopicsChanged(names, any_created);
+}
+
 reactor::Task<void> GroupCoordinator::Load(std::shared_ptr<Hosted> hosted) {
   PartitionReader reader(environment_.reactor, environment_.disk);
   std::shared_ptr<partition::Partition> partition = environment_.partitions.Find(hosted->id());
@@ -245,6 +252,7 @@ KB_ASK(OffsetCommit)
 KB_ASK(OffsetFetch)
 KB_ASK(OffsetDelete)
 KB_ASK(DeleteGroups)
+KB_ASK(ConsumerGroupHeartbeat)
 #undef KB_ASK
 
 group::DescribeGroupsResponse GroupCoordinator::DescribeGroups(const PartitionId& partition,
@@ -253,6 +261,14 @@ group::DescribeGroupsResponse GroupCoordinator::DescribeGroups(const PartitionId
   ErrorCode unavailable = hosted == nullptr ? ErrorCode::kNotCoordinator : hosted->Unavailable();
   if (unavailable != ErrorCode::kNone) return group::ErrorResponse(request, unavailable);
   return hosted->shard().DescribeGroups(request);
+}
+
+group::ConsumerGroupDescribeResponse GroupCoordinator::ConsumerGroupDescribe(
+    const PartitionId& partition, const group::ConsumerGroupDescribeRequest& request) {
+  std::shared_ptr<Hosted> hosted = Find(partition);
+  ErrorCode unavailable = hosted == nullptr ? ErrorCode::kNotCoordinator : hosted->Unavailable();
+  if (unavailable != ErrorCode::kNone) return group::ErrorResponse(request, unavailable);
+  return hosted->shard().ConsumerGroupDescribe(request);
 }
 
 group::ListGroupsResponse GroupCoordinator::ListGroups(const group::ListGroupsRequest& request) {

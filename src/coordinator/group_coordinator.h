@@ -23,6 +23,7 @@
 #include "group/requests.h"
 #include "group/responses.h"
 #include "group/shard.h"
+#include "group/surroundings.h"
 #include "partition/partition_table.h"
 #include "reactor/reactor.h"
 #include "reactor/task.h"
@@ -38,15 +39,20 @@ class GroupCoordinator {
     LogSink& log;
     partition::PartitionTable& partitions;
     group::GroupConfig config;
+    const group::Surroundings& surroundings;  // as this reactor sees them
   };
   explicit GroupCoordinator(const Environment& environment);
   ~GroupCoordinator();
+
+  const group::GroupConfig& config() const { return environment_.config; }
 
   // The partition is open here, and this broker leads it: its groups are loaded.
   void PartitionLed(const PartitionId& id);
   // It is no longer ours: everyone who waits is answered NOT_COORDINATOR.
   void PartitionGone(const PartitionId& id);
   void TopicsDeleted(const std::vector<group::DeletedTopic>& topics);
+  // Topics have come (any_created), gone or changed their partitions; the surroundings show them already.
+  void TopicsChanged(const std::vector<std::string>& names, bool any_created);
   // The node stops: everyone who waits is answered so that clients look for another coordinator.
   void Stop();
 
@@ -60,8 +66,12 @@ class GroupCoordinator {
   reactor::Task<group::OffsetFetchResponse> OffsetFetch(PartitionId partition, group::OffsetFetchRequest request);
   reactor::Task<group::OffsetDeleteResponse> OffsetDelete(PartitionId partition, group::OffsetDeleteRequest request);
   reactor::Task<group::DeleteGroupsResponse> DeleteGroups(PartitionId partition, group::DeleteGroupsRequest request);
+  reactor::Task<group::ConsumerGroupHeartbeatResponse> ConsumerGroupHeartbeat(
+      PartitionId partition, group::ConsumerGroupHeartbeatRequest request);
   group::DescribeGroupsResponse DescribeGroups(const PartitionId& partition,
                                                const group::DescribeGroupsRequest& request);
+  group::ConsumerGroupDescribeResponse ConsumerGroupDescribe(const PartitionId& partition,
+                                                             const group::ConsumerGroupDescribeRequest& request);
   // Of all shards here. error: COORDINATOR_LOAD_IN_PROGRESS while one is loading.
   group::ListGroupsResponse ListGroups(const group::ListGroupsRequest& request);
 

@@ -1,5 +1,7 @@
 // What administrators ask: ListGroups, DescribeGroups, DeleteGroups.
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "group/impl.h"
 
@@ -26,9 +28,10 @@ class Filter {
   std::set<std::string> wanted_;
 };
 
-// The state that the log knows: a group is not Dead before its deletion is committed. Of a group that is not served here
-// it is only known whether it has members, not what they are doing.
+// The state that the log knows: a group is not Dead before its deletion is committed. Of a group that is not served
+// here it is only known whether it has members, not what they are doing.
 std::string_view StateOf(const Group& group) {
+  if (group.type == GroupType::kConsumer) return NameOf(group.consumer->state());
   if (group.type != GroupType::kClassic) return group.other_members.empty() ? "Empty" : "Unknown";
   return NameOf(group.Is(GroupState::kDead) ? GroupState::kEmpty : group.state);
 }
@@ -99,22 +102,87 @@ ErrorCode GroupShard::Impl::DeleteOne(Step& step, std::string_view group_id) {
   Group* group = Find(group_id);
   if (group == nullptr || group->Is(GroupState::kDead)) return ErrorCode::kGroupIdNotFound;
   if (group->type == GroupType::kShare) return ErrorCode::kUnsupportedVersion;  // its state is elsewhere as well
-  bool empty = group->type == GroupType::kClassic ? group->Is(GroupState::kEmpty) : group->other_members.empty();
-  if (!empty) return ErrorCode::kNonEmptyGroup;
+  if (!group->HasNobody()) return ErrorCode::kNonEmptyGroup;
   std::vector<OffsetChange> changes;
   for (const auto& [topic, partitions] : group->offsets) {
     for (const auto& [partition, cell] : partitions) WriteTombstone(step, *group, topic, partition, changes);
   }
   WriteOffsets(step, *group, std::move(changes));
   group->pending_members.clear();
-  if (group->type != GroupType::kClassic) WriteOtherTombstones(step, *group);
-  if (group->type == GroupType::kClassic) {
-    WriteGroupDeletion(step, *group);
-  } else {
-    SetState(*group, GroupState::kDead);
-    step.effects.push_back(GroupDeleted{RefTo(*group)});
-  }
+  WriteGroupDeletion(step, *group);
   return ErrorCode::kNone;
+}
+
+namespace {
+
+// Topics that are gone are left out.
+std::vector<ConsumerGroupDescribeResponse::Topic> Named(const Surroundings& surroundings,
+                                                        const std::vector<PartitionId>& partitions) {
+  std::vector<ConsumerGroupDescribeResponse::Topic> topics;
+  std::optional<TopicShape> topic;
+  for (size_t i = 0; i < partitions.size(); ++i) {
+    const bool is_first = i == 0 || partitions[i].topic_id != partitions[i - 1].topic_id;
+    if (is_first) {
+      topic = surroundings.TopicById(partitions[i].topic_id);
+      if (topic.has_value()) topics.push_back({topic->id, topic->name, {}});
+    }
+    if (topic.has_value()) topics.back().partitions.push_back(partitions[i].partition);
+  }
+  return topics;
+}
+
+std::vector<PartitionId> PartitionsOf(const Assignment& assignment) {
+  std::vector<PartitionId> partitions;
+  for (size_t i = 0; i < assignment.topic_count(); ++i) {
+    for (int32_t partition : assignment.partitions(i)) partitions.push_back({assignment.topic_id(i), partition});
+  }
+  return partitions;
+}
+
+// What it has, and what it has not let go of yet.
+std::vector<PartitionId> PartitionsOf(const ConsumerMember& member) {
+  std::vector<PartitionId> partitions;
+  for (const OwnedPartition& one : member.assigned) partitions.push_back(one.id);
+  for (const OwnedPartition& one : member.pending_revocation) partitions.push_back(one.id);
+  std::sort(partitions.begin(), partitions.end());
+  return partitions;
+}
+
+}  // namespace
+
+ConsumerGroupDescribeResponse GroupShard::Impl::ConsumerGroupDescribe(
+    const ConsumerGroupDescribeRequest& request) const {
+  ConsumerGroupDescribeResponse response;
+  for (const std::string& group_id : request.groups) {
+    auto& described = response.groups.emplace_back();
+    described.group_id = group_id;
+    const Group* group = Find(group_id);
+    const bool is_known = group != nullptr && group->visible;
+    if (!is_known || group->type != GroupType::kConsumer) {
+      described.error = ErrorCode::kGroupIdNotFound;
+      described.error_message = "Group " + group_id + (is_known ? " is not a consumer group." : " not found.");
+      continue;
+    }
+    const ConsumerGroup& consumer = *group->consumer;
+    described.group_state = NameOf(consumer.state());
+    described.group_epoch = consumer.group_epoch;
+    described.assignment_epoch = consumer.assignment_epoch;
+    described.assignor_name = consumer.PreferredAssignor().value_or(config_.group_consumer_assignors.front());
+    for (const auto& [id, member] : consumer.members()) {
+      described.members.push_back({.member_id = id,
+                                   .instance_id = member.instance_id,
+                                   .rack_id = member.rack_id,
+                                   .member_epoch = member.epoch,
+                                   .client_id = member.client_id,
+                                   .client_host = member.client_host,
+                                   .subscribed_topic_names = member.subscribed_names,
+                                   .subscribed_topic_regex = member.subscribed_regex,
+                                   .assignment = Named(surroundings_, PartitionsOf(member)),
+                                   .target_assignment = Named(surroundings_, PartitionsOf(member.target)),
+                                   .is_classic = member.classic.has_value()});
+    }
+  }
+  return response;
 }
 
 void GroupShard::Impl::WriteOtherTombstones(Step& step, Group& group) {

@@ -1,5 +1,6 @@
 #include "group/convert.h"
 
+#include <algorithm>
 #include <unordered_set>
 
 #include "base/check.h"
@@ -8,10 +9,11 @@
 namespace kb::group {
 namespace {
 
+constexpr size_t kMostString = 32'767;
+
 // A string of the wire as Java would have read it: it comes back to clients, and they expect valid text. One that would
 // grow beyond what a string can be on the wire stays as it is.
 std::string Text(std::string_view text) {
-  constexpr size_t kMostString = 32'767;
   Arena arena;
   std::string_view valid = ValidUtf8(text, arena);
   return std::string(valid.size() <= kMostString ? valid : text);
@@ -27,9 +29,13 @@ std::optional<std::string_view> View(const std::optional<std::string>& text) {
   return std::string_view(*text);
 }
 
-std::string Owned(ByteView bytes) { return std::string(AsText(bytes)); }
+std::string Owned(ByteView bytes) {
+  return std::string(AsText(bytes));
+}
 
-int16_t Code(ErrorCode error) { return static_cast<int16_t>(error); }
+int16_t Code(ErrorCode error) {
+  return static_cast<int16_t>(error);
+}
 
 template <typename T>
 std::vector<T> Owned(const protocol::Array<T>& values) {
@@ -81,8 +87,7 @@ SyncGroupRequest FromMessage(const message::SyncGroupRequest& message, int16_t v
 }
 
 HeartbeatRequest FromMessage(const message::HeartbeatRequest& message, int16_t) {
-  return {Text(message.group_id), message.generation_id, Text(message.member_id),
-          Text(message.group_instance_id)};
+  return {Text(message.group_id), message.generation_id, Text(message.member_id), Text(message.group_instance_id)};
 }
 
 LeaveGroupRequest FromMessage(const message::LeaveGroupRequest& message, int16_t version) {
@@ -180,6 +185,110 @@ DeleteGroupsRequest FromMessage(const message::DeleteGroupsRequest& message, int
     if (seen.insert(name).second) names.push_back(Text(name));
   }
   return {std::move(names)};
+}
+
+ConsumerGroupHeartbeatRequest FromMessage(const message::ConsumerGroupHeartbeatRequest& message, int16_t version,
+                                          Caller caller) {
+  ConsumerGroupHeartbeatRequest request;
+  request.version = version;
+  request.caller = {Text(std::string_view(caller.client_id)), std::move(caller.client_host)};
+  request.group_id = Text(message.group_id);
+  request.member_id = Text(message.member_id);
+  request.member_epoch = message.member_epoch;
+  request.instance_id = Text(message.instance_id);
+  request.rack_id = Text(message.rack_id);
+  request.rebalance_timeout_ms = message.rebalance_timeout_ms;
+  if (!message.subscribed_topic_names.is_null()) request.subscribed_topic_names = Owned(message.subscribed_topic_names);
+  request.subscribed_topic_regex = Text(message.subscribed_topic_regex);
+  request.server_assignor = Text(message.server_assignor);
+  if (message.topic_partitions.is_null()) return request;
+  std::vector<PartitionId>& owned = request.owned.emplace();
+  for (const auto& topic : message.topic_partitions) {
+    for (int32_t partition : topic.partitions) owned.push_back({topic.topic_id, partition});
+  }
+  std::sort(owned.begin(), owned.end());
+  owned.erase(std::unique(owned.begin(), owned.end()), owned.end());
+  return request;
+}
+
+ConsumerGroupDescribeRequest FromMessage(const message::ConsumerGroupDescribeRequest& message, int16_t) {
+  return {Owned(message.group_ids)};
+}
+
+namespace {
+
+// As Java's String.trim sees it.
+bool IsBlank(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) <= ' '; });
+}
+bool IsBlank(const std::optional<std::string_view>& text) {
+  return text.has_value() && IsBlank(*text);
+}
+
+const char* RefuseIds(const message::ConsumerGroupHeartbeatRequest& message, int16_t version) {
+  constexpr int16_t kMemberIdRequiredVersion = 1;
+  constexpr int32_t kLeaving = -1;
+  const bool has_joined = message.member_epoch > 0 || message.member_epoch == kLeaving;
+  const bool needs_member_id = version >= kMemberIdRequiredVersion || has_joined;
+  if (needs_member_id && IsBlank(message.member_id)) return "MemberId can't be empty.";
+  if (IsBlank(message.group_id)) return "GroupId can't be empty.";
+  if (IsBlank(message.instance_id)) return "InstanceId can't be empty.";
+  if (IsBlank(message.rack_id)) return "RackId can't be empty.";
+  return nullptr;
+}
+
+const char* RefuseEpoch(const message::ConsumerGroupHeartbeatRequest& message) {
+  constexpr int32_t kJoining = 0;
+  constexpr int32_t kLeavingForAWhile = -2;
+  if (message.member_epoch < kLeavingForAWhile) return "MemberEpoch is invalid.";
+  if (message.member_epoch == kLeavingForAWhile && !message.instance_id.has_value()) {
+    return "InstanceId can't be null.";
+  }
+  if (message.member_epoch != kJoining) return nullptr;
+  if (message.rebalance_timeout_ms == -1) return "RebalanceTimeoutMs must be provided in first request.";
+  if (message.topic_partitions.is_null() || message.topic_partitions.size() > 0) {
+    return "TopicPartitions must be empty when (re-)joining.";
+  }
+  if (message.subscribed_topic_names.is_null() && !message.subscribed_topic_regex.has_value()) {
+    return "Either SubscribedTopicNames or SubscribedTopicRegex must be non-null when (re-)joining.";
+  }
+  return nullptr;
+}
+
+// What a group would keep of the member.
+size_t BytesOf(const message::ConsumerGroupHeartbeatRequest& message) {
+  size_t bytes = message.member_id.size() + message.subscribed_topic_regex.value_or("").size() +
+                 message.instance_id.value_or("").size() + message.rack_id.value_or("").size();
+  for (std::string_view name : message.subscribed_topic_names) bytes += sizeof(std::string) + name.size();
+  for (const auto& topic : message.topic_partitions) bytes += topic.partitions.size() * sizeof(PartitionId);
+  return bytes;
+}
+
+std::string Joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+}  // namespace
+
+std::optional<ConsumerGroupHeartbeatResponse> CheckHeartbeat(const message::ConsumerGroupHeartbeatRequest& message,
+                                                             int16_t version, const GroupConfig& config) {
+  ConsumerGroupHeartbeatResponse refused{.error = ErrorCode::kInvalidRequest};
+  const char* reason = RefuseIds(message, version);
+  if (reason == nullptr) reason = RefuseEpoch(message);
+  if (reason == nullptr && BytesOf(message) > config.most_member_bytes) reason = "The member is too large.";
+  if (reason != nullptr) {
+    refused.error_message = reason;
+    return refused;
+  }
+  if (!message.server_assignor.has_value()) return std::nullopt;
+  const std::vector<std::string>& known = config.group_consumer_assignors;
+  if (std::find(known.begin(), known.end(), *message.server_assignor) != known.end()) return std::nullopt;
+  refused.error = ErrorCode::kUnsupportedAssignor;
+  refused.error_message = "ServerAssignor " + Text(*message.server_assignor) +
+                          " is not supported. Supported assignors: " + Joined(known) + ".";
+  return refused;
 }
 
 // ── Responses ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -373,6 +482,89 @@ message::DeleteGroupsResponse ToMessage(const DeleteGroupsResponse& response, in
     auto& listed = message.results.Add(arena);
     listed.group_id = result.group_id;
     listed.error_code = Code(result.error);
+  }
+  return message;
+}
+
+namespace {
+
+// At the end of a whole character.
+std::optional<std::string_view> Cut(const std::optional<std::string>& text) {
+  if (!text.has_value() || text->size() <= kMostString) return View(text);
+  size_t end = kMostString;
+  while (end > 0 && (static_cast<unsigned char>((*text)[end]) & 0xc0) == 0x80) --end;
+  return std::string_view(*text).substr(0, end);
+}
+
+void SetPartitions(protocol::Array<int32_t>& to, std::span<const int32_t> from, Arena& arena) {
+  to.Reserve(arena, from.size());
+  for (int32_t partition : from) to.Add(arena) = partition;
+}
+
+void SetAssignment(message::ConsumerGroupDescribeResponse::Assignment& to,
+                   const std::vector<ConsumerGroupDescribeResponse::Topic>& from, Arena& arena) {
+  to.topic_partitions.Reserve(arena, from.size());
+  for (const auto& topic : from) {
+    auto& listed = to.topic_partitions.Add(arena);
+    listed.topic_id = topic.topic_id;
+    listed.topic_name = topic.name;
+    SetPartitions(listed.partitions, topic.partitions, arena);
+  }
+}
+
+void SetMember(message::ConsumerGroupDescribeResponse::Member& to, const ConsumerGroupDescribeResponse::Member& from,
+               Arena& arena) {
+  to.member_id = from.member_id;
+  to.instance_id = View(from.instance_id);
+  to.rack_id = View(from.rack_id);
+  to.member_epoch = from.member_epoch;
+  to.client_id = from.client_id;
+  to.client_host = from.client_host;
+  to.subscribed_topic_names.Reserve(arena, from.subscribed_topic_names.size());
+  for (const std::string& name : from.subscribed_topic_names) to.subscribed_topic_names.Add(arena) = name;
+  to.subscribed_topic_regex = View(from.subscribed_topic_regex);
+  SetAssignment(to.assignment, from.assignment, arena);
+  SetAssignment(to.target_assignment, from.target_assignment, arena);
+  to.member_type = from.is_classic ? 0 : 1;
+}
+
+}  // namespace
+
+message::ConsumerGroupHeartbeatResponse ToMessage(const ConsumerGroupHeartbeatResponse& response, int16_t,
+                                                  Arena& arena) {
+  message::ConsumerGroupHeartbeatResponse message;
+  message.error_code = Code(response.error);
+  message.error_message = Cut(response.error_message);
+  message.member_id = View(response.member_id);
+  message.member_epoch = response.member_epoch;
+  message.heartbeat_interval_ms = response.heartbeat_interval_ms;
+  if (!response.assignment.has_value()) return message;
+  const Assignment& from = *response.assignment;
+  message.assignment = arena.New<message::ConsumerGroupHeartbeatResponse::Assignment>();
+  message.assignment->topic_partitions.Reserve(arena, from.topic_count());
+  for (size_t i = 0; i < from.topic_count(); ++i) {
+    auto& topic = message.assignment->topic_partitions.Add(arena);
+    topic.topic_id = from.topic_id(i);
+    SetPartitions(topic.partitions, from.partitions(i), arena);
+  }
+  return message;
+}
+
+message::ConsumerGroupDescribeResponse ToMessage(const ConsumerGroupDescribeResponse& response, int16_t, Arena& arena) {
+  message::ConsumerGroupDescribeResponse message;
+  message.groups.Reserve(arena, response.groups.size());
+  for (const auto& group : response.groups) {
+    auto& listed = message.groups.Add(arena);
+    listed.error_code = Code(group.error);
+    listed.error_message = Cut(group.error_message);
+    listed.group_id = group.group_id;
+    listed.group_state = group.group_state;
+    listed.group_epoch = group.group_epoch;
+    listed.assignment_epoch = group.assignment_epoch;
+    listed.assignor_name = group.assignor_name;
+    listed.authorized_operations = group.authorized_operations;
+    listed.members.Reserve(arena, group.members.size());
+    for (const auto& member : group.members) SetMember(listed.members.Add(arena), member, arena);
   }
   return message;
 }

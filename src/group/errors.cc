@@ -26,11 +26,17 @@ JoinGroupResponse ErrorResponse(const JoinGroupRequest& request, ErrorCode error
   return {.error = error, .member_id = request.member_id};
 }
 
-SyncGroupResponse ErrorResponse(const SyncGroupRequest&, ErrorCode error) { return {.error = error}; }
+SyncGroupResponse ErrorResponse(const SyncGroupRequest&, ErrorCode error) {
+  return {.error = error};
+}
 
-HeartbeatResponse ErrorResponse(const HeartbeatRequest&, ErrorCode error) { return {error}; }
+HeartbeatResponse ErrorResponse(const HeartbeatRequest&, ErrorCode error) {
+  return {error};
+}
 
-LeaveGroupResponse ErrorResponse(const LeaveGroupRequest&, ErrorCode error) { return {.error = error}; }
+LeaveGroupResponse ErrorResponse(const LeaveGroupRequest&, ErrorCode error) {
+  return {.error = error};
+}
 
 OffsetCommitResponse ErrorResponse(const OffsetCommitRequest& request, ErrorCode error) {
   OffsetCommitResponse response;
@@ -60,12 +66,28 @@ OffsetFetchResponse ErrorResponse(const OffsetFetchRequest& request, ErrorCode e
   return response;
 }
 
-OffsetDeleteResponse ErrorResponse(const OffsetDeleteRequest&, ErrorCode error) { return {.error = error}; }
+OffsetDeleteResponse ErrorResponse(const OffsetDeleteRequest&, ErrorCode error) {
+  return {.error = error};
+}
 
 DescribeGroupsResponse ErrorResponse(const DescribeGroupsRequest& request, ErrorCode error) {
   DescribeGroupsResponse response;
   for (const std::string& group_id : request.groups) {
     response.groups.push_back({.error = error, .group_id = group_id});
+  }
+  return response;
+}
+
+ConsumerGroupHeartbeatResponse ErrorResponse(const ConsumerGroupHeartbeatRequest&, ErrorCode error) {
+  return {.error = error};
+}
+
+ConsumerGroupDescribeResponse ErrorResponse(const ConsumerGroupDescribeRequest& request, ErrorCode error) {
+  ConsumerGroupDescribeResponse response;
+  for (const std::string& group_id : request.groups) {
+    auto& group = response.groups.emplace_back();
+    group.group_id = group_id;
+    group.error = error;
   }
   return response;
 }
@@ -84,6 +106,7 @@ struct SetError {
   Response operator()(SyncGroupResponse&) const { return SyncGroupResponse{.error = error}; }
   Response operator()(HeartbeatResponse&) const { return HeartbeatResponse{error}; }
   Response operator()(LeaveGroupResponse&) const { return LeaveGroupResponse{.error = error}; }
+  Response operator()(ConsumerGroupHeartbeatResponse&) const { return ConsumerGroupHeartbeatResponse{.error = error}; }
   Response operator()(OffsetDeleteResponse&) const { return OffsetDeleteResponse{.error = error}; }
   Response operator()(OffsetFetchResponse& response) const {
     response.error = error;
@@ -103,6 +126,8 @@ struct SetError {
 
 }  // namespace
 
-Response WithError(Response response, ErrorCode error) { return std::visit(SetError{error}, response); }
+Response WithError(Response response, ErrorCode error) {
+  return std::visit(SetError{error}, response);
+}
 
 }  // namespace kb::group

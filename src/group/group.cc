@@ -66,6 +66,19 @@ size_t Member::bytes() const {
   return bytes;
 }
 
+bool Group::HasNobody() const {
+  switch (type) {
+    case GroupType::kClassic:
+      return Is(GroupState::kEmpty);
+    case GroupType::kConsumer:
+      return consumer->members().empty();
+    case GroupType::kShare:
+    case GroupType::kStreams:
+      return other_members.empty();
+  }
+  KB_CHECK(false);
+}
+
 Member* Group::Find(std::string_view member_id) {
   auto found = members.find(member_id);
   return found == members.end() ? nullptr : &found->second;
@@ -115,8 +128,12 @@ std::string Group::SelectProtocol() const {
 }
 
 std::optional<std::set<std::string, std::less<>>> Group::SubscribedTopics() const {
-  if (!uses_consumer_protocol()) return std::nullopt;
   std::set<std::string, std::less<>> topics;
+  if (type == GroupType::kConsumer) {
+    for (const auto& [topic, interest] : consumer->interests()) topics.insert(topic);
+    return topics;
+  }
+  if (!uses_consumer_protocol()) return std::nullopt;
   if (members.empty()) return topics;
   if (!protocol_name.has_value()) return std::nullopt;
   for (const auto& [id, member] : members) {

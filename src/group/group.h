@@ -21,12 +21,14 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "group/consumer_group.h"
 #include "group/outcome.h"
 #include "group/records.h"
 #include "group/requests.h"
@@ -46,11 +48,18 @@ struct TimerTarget {
     kSync,           // of a group: members that have not fetched their assignments
     kCleanup,        // of a group: offsets, or the group, may have expired
     kSweep,          // of the shard: offsets of deleted topics
+    // of a consumer group's member, see ConsumerMember
+    kConsumerSession,
+    kConsumerRebalance,
+    kConsumerJoin,
+    kConsumerSync,
+    kRegex,  // of a consumer group: its regular expressions are to be resolved
   };
   Kind kind = Kind::kSweep;
   Group* group = nullptr;
   Member* member = nullptr;
   const std::string* pending_member_id = nullptr;  // the key in Group::pending_members
+  ConsumerMember* consumer_member = nullptr;
 };
 using Timers = TimerQueue<TimerTarget>;
 
@@ -101,8 +110,11 @@ struct Group {
   // ── Any type ──
   std::map<std::string, Partitions, std::less<>> offsets;
   size_t pending_offset_writes = 0;  // writes of offsets that are not committed yet
-  bool visible = false;     // a record of it has been committed
-  bool has_record = false;  // a group record (not only offsets) is in the log: must be tombstoned when it goes
+  bool visible = false;              // a record of it has been committed
+  bool has_record = false;           // a group record (not only offsets) is in the log: must be tombstoned when it goes
+
+  // ── Consumer: there exactly when that is the type ──
+  std::unique_ptr<ConsumerGroup> consumer;
 
   // ── Types that are not served ──
   std::set<std::string> other_record_keys;
@@ -116,13 +128,13 @@ struct Group {
   std::optional<std::string> protocol_name;  // that of the generation
   std::optional<std::string> leader;
   Members members;
-  std::map<std::string, std::string, std::less<>> static_members;           // instance id → member id
-  std::map<std::string, Timers::Timer, std::less<>> pending_members;        // given out, not joined
-  std::set<std::string, std::less<>> pending_sync;                          // members that have not sent SyncGroup
-  bool new_member_added = false;           // since the initial delay was last extended
-  bool initial_rebalance = false;          // the join timer is the initial delay
-  int64_t initial_delay_ms = 0;            // the delay that is running
-  int64_t initial_remaining_ms = 0;        // by how much it may still be extended
+  std::map<std::string, std::string, std::less<>> static_members;     // instance id → member id
+  std::map<std::string, Timers::Timer, std::less<>> pending_members;  // given out, not joined
+  std::set<std::string, std::less<>> pending_sync;                    // members that have not sent SyncGroup
+  bool new_member_added = false;                                      // since the initial delay was last extended
+  bool initial_rebalance = false;                                     // the join timer is the initial delay
+  int64_t initial_delay_ms = 0;                                       // the delay that is running
+  int64_t initial_remaining_ms = 0;                                   // by how much it may still be extended
   std::optional<int32_t> writing_assignment_of;  // the generation whose assignment is being written
   Timers::Timer join_timer;
   Timers::Timer sync_timer;
@@ -130,6 +142,8 @@ struct Group {
   size_t* shard_member_bytes = nullptr;  // where the members of all groups of the shard are added up
 
   bool Is(GroupState which) const { return state == which; }
+  // No member of whatever kind.
+  bool HasNobody() const;
   bool is_simple() const { return type == GroupType::kClassic && !has_record && members.empty(); }
   bool uses_consumer_protocol() const { return protocol_type == "consumer"; }
   Member* Find(std::string_view member_id);

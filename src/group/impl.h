@@ -5,11 +5,14 @@
 //   join.cc     JoinGroup: who may join, and when a rebalance begins and ends
 //   sync.cc     SyncGroup, Heartbeat, LeaveGroup: members of a generation
 //   offsets.cc  OffsetCommit, OffsetFetch, OffsetDelete, expiry, topic deletion
-//   admin.cc    ListGroups, DescribeGroups, DeleteGroups
+//   admin.cc    ListGroups, DescribeGroups, DeleteGroups, ConsumerGroupDescribe
+//   consumer.cc, consumer_target.cc, consumer_writes.cc    ConsumerGroupHeartbeat: who is in a consumer group; who is
+//   to have
+//                                                          and has what; its records
 //
 // A call collects into a Step: answers, records, and effects, which are what remains to be done when the records are
-// committed, or when they could not be written. Finish makes a Write of the records and effects. Effects name their group
-// by id and incarnation, because it may be gone by then.
+// committed, or when they could not be written. Finish makes a Write of the records and effects. Effects name their
+// group by id and incarnation, because it may be gone by then.
 #pragma once
 
 #include <array>
@@ -22,6 +25,7 @@
 #include <variant>
 #include <vector>
 
+#include "group/consumer_records.h"
 #include "group/group.h"
 #include "group/records.h"
 #include "group/shard.h"
@@ -54,6 +58,12 @@ struct GroupConverted {
   GroupRef group;
   GroupType from = GroupType::kConsumer;
   std::set<std::string> record_keys;
+  std::unique_ptr<ConsumerGroup> consumer;
+};
+// Records of a consumer group; not written: the group is to be written anew.
+struct ConsumerGroupWritten {
+  GroupRef group;
+  std::vector<std::string> tombstones;  // keys
 };
 // A later record of a group.
 struct GroupWritten {
@@ -89,12 +99,21 @@ struct FetchWhenWritten {
   OffsetFetchRequest request;
 };
 
-using Effect = std::variant<OffsetsWritten, GroupCreated, GroupConverted, GroupWritten, AssignmentWritten,
-                            StaticRejoinWritten, GroupDeleted, ReplyWhenWritten, FetchWhenWritten>;
+using Effect =
+    std::variant<OffsetsWritten, GroupCreated, GroupConverted, GroupWritten, AssignmentWritten, StaticRejoinWritten,
+                 GroupDeleted, ConsumerGroupWritten, ReplyWhenWritten, FetchWhenWritten>;
+
+// What a client is told instead of an answer.
+struct Refusal {
+  ErrorCode error = ErrorCode::kNone;
+  std::string message;
+};
+using MaybeRefused = std::optional<Refusal>;
 
 class GroupShard::Impl {
  public:
-  Impl(const GroupConfig& config, Random& random) : config_(config), random_(random) {}
+  Impl(const GroupConfig& config, Random& random, const Surroundings& surroundings)
+      : config_(config), random_(random), surroundings_(surroundings) {}
 
   struct Step {
     explicit Step(Now at) : now(at) {}
@@ -169,6 +188,7 @@ class GroupShard::Impl {
   void OnCommitted(Step& step, AssignmentWritten& effect);
   void OnCommitted(Step& step, StaticRejoinWritten& effect);
   void OnCommitted(Step& step, GroupDeleted& effect);
+  void OnCommitted(Step& step, ConsumerGroupWritten& effect);
   void OnCommitted(Step& step, ReplyWhenWritten& effect);
   void OnCommitted(Step& step, FetchWhenWritten& effect);
   void OnFailed(Step& step, OffsetsWritten& effect, ErrorCode error);
@@ -178,6 +198,7 @@ class GroupShard::Impl {
   void OnFailed(Step& step, AssignmentWritten& effect, ErrorCode error);
   void OnFailed(Step& step, StaticRejoinWritten& effect, ErrorCode error);
   void OnFailed(Step& step, GroupDeleted& effect, ErrorCode error);
+  void OnFailed(Step& step, ConsumerGroupWritten& effect, ErrorCode error);
   void OnFailed(Step& step, ReplyWhenWritten& effect, ErrorCode error);
   void OnFailed(Step& step, FetchWhenWritten& effect, ErrorCode error);
 
@@ -185,6 +206,7 @@ class GroupShard::Impl {
   Status Replay(ByteView key, std::optional<ByteView> value, const RecordOrigin& origin);
   void ReplayEndOfTransaction(ProducerId producer_id, bool committed, int64_t offset);
   Status ReplayOffset(const OffsetKey& key, std::optional<ByteView> value, const RecordOrigin& origin);
+  ConsumerGroup& ConsumerOrReplay(std::string_view group_id);
   Status ReplayGroup(const ClassicGroupKey& key, std::optional<ByteView> value);
   void ReplayOther(const OtherGroupKey& key, ByteView key_bytes, bool tombstone);
   Group& FindOrReplay(std::string_view group_id);
@@ -241,6 +263,9 @@ class GroupShard::Impl {
   void Commit(Step& step, Ticket ticket, OffsetCommitRequest request);
   Group* GroupToCommitTo(const OffsetCommitRequest& request, Now now, ErrorCode& error);
   std::optional<ErrorCode> RefuseCommit(Group& group, const OffsetCommitRequest& request) const;
+  std::optional<ErrorCode> RefuseConsumerCommit(const ConsumerGroup& consumer,
+                                                const OffsetCommitRequest& request) const;
+  ErrorCode RefuseFetch(const Group& group, const OffsetFetchRequest& request) const;
   void Fetch(Step& step, Ticket ticket, OffsetFetchRequest request);
   OffsetFetchResponse FetchCommitted(const OffsetFetchRequest& request) const;
   void DeleteOffsets(Step& step, Ticket ticket, const OffsetDeleteRequest& request);
@@ -270,7 +295,67 @@ class GroupShard::Impl {
   void Sweep(Step& step);
   void SweepGroup(Step& step, Group& group);
 
+  // ── consumer.cc: ConsumerGroupHeartbeat ──
+  // A consumer group that a request is about. Fresh: not yet in groups_, or still classic there.
+  struct ConsumerFound {
+    Group* group = nullptr;
+    std::unique_ptr<ConsumerGroup> fresh;
+    ConsumerGroup& consumer() const { return fresh != nullptr ? *fresh : *group->consumer; }
+  };
+  void ConsumerHeartbeat(Step& step, Ticket ticket, ConsumerGroupHeartbeatRequest request);
+  MaybeRefused FindConsumerGroup(const ConsumerGroupHeartbeatRequest& request, ConsumerFound& found);
+  MaybeRefused RefuseBeat(ConsumerGroup& consumer, const ConsumerGroupHeartbeatRequest& request) const;
+  MaybeRefused RefuseRegex(const ConsumerGroup& consumer, const ConsumerMember* member,
+                           const ConsumerGroupHeartbeatRequest& request) const;
+  // Makes the group what `found` says, with the records that say so.
+  Group& Install(Step& step, const std::string& group_id, ConsumerFound found);
+  ConsumerGroupHeartbeatResponse Beat(Step& step, Group& group, const ConsumerGroupHeartbeatRequest& request);
+  void ReplaceMember(Step& step, Group& group, const std::string& old_id, const std::string& new_id);
+  void RestartConsumerSession(Group& group, ConsumerMember& member, Now now);
+  void StartRebalanceTimer(Group& group, ConsumerMember& member, Now now);
+  void StartConsumerTimers(Group& group, Now now);
+  void ConsumerLeave(Step& step, Ticket ticket, const ConsumerGroupHeartbeatRequest& request);
+  void LeaveForAWhile(Step& step, Group& group, const ConsumerMember& member);
+  // They are no longer in the group.
+  void FenceMembers(Step& step, Group& group, const std::vector<std::string>& member_ids);
+  void ConsumerTimerFired(Step& step, Group& group, const ConsumerMember& member);
+
+  // ── mixed.cc: groups that move between the classic protocol and the consumer protocol ──
+  // What a classic group becomes when someone joins it with the consumer protocol.
+  MaybeRefused Upgraded(const Group& group, std::unique_ptr<ConsumerGroup>& upgraded) const;
+
+  // ── consumer_target.cc: from subscriptions to what each member has ──
+  // Brings a member's subscription from `before` to `after`, with the records that say so, and the group's epoch with
+  // it. Whether what it is subscribed to has changed.
+  bool Subscribe(Step& step, Group& group, const ConsumerMemberFacts& before, ConsumerMemberFacts after);
+  // Of the group, when someone has left an expression.
+  void DropRegexIfUnused(Step& step, Group& group, const std::string& regex);
+  void BumpEpoch(Step& step, Group& group, int64_t metadata_hash);
+  void AssignIfDue(Step& step, Group& group);
+  void ReconcileMember(Step& step, Group& group, const std::string& member_id, bool subscription_changed,
+                       const std::optional<std::vector<PartitionId>>& owned);
+  // Where topics that the group is interested in stand; also notes that they were looked at.
+  int64_t MetadataHashOf(ConsumerGroup& consumer);
+  int64_t TopicHashOf(const TopicShape& topic);
+  bool IsSubscribed(const ConsumerGroup& consumer, const ConsumerMemberFacts& member, const Uuid& topic_id) const;
+  // Sets regex_timer when it is time to resolve the group's expressions. is_new: there is one that nobody had before.
+  void ResolveRegexesIfDue(Group& group, bool is_new, Now now);
+  void ResolveRegexes(Step& step, Group& group);
+  void TopicsChanged(const std::vector<std::string>& names, bool any_created);
+
+  // ── consumer_writes.cc ──
+  // What the step has written of the group from record `first` on is noted as being written.
+  void NoteWritten(Step& step, Group& group, size_t first);
+  // Writes the whole group, where a write of it has failed before.
+  void MendLog(Step& step, Group& group);
+  void WriteWholeGroup(Step& step, const Group& group);
+  void WriteConsumerTombstones(Step& step, const Group& group);
+  // When everything of the group that the answer depends on is committed.
+  void AnswerWhenCommitted(Step& step, const Group& group, Ticket ticket, Response response);
+  Status ReplayConsumer(const ConsumerRecordKey& key, std::optional<ByteView> value);
+
   // ── admin.cc ──
+  ConsumerGroupDescribeResponse ConsumerGroupDescribe(const ConsumerGroupDescribeRequest& request) const;
   void Delete(Step& step, Ticket ticket, const DeleteGroupsRequest& request);
   ErrorCode DeleteOne(Step& step, std::string_view group_id);
   ListGroupsResponse ListGroups(const ListGroupsRequest& request) const;
@@ -280,6 +365,7 @@ class GroupShard::Impl {
 
   const GroupConfig config_;
   Random& random_;
+  const Surroundings& surroundings_;
   Timers timers_;  // outlives groups_, whose members hold timers
   Groups groups_;
   std::deque<Write> writes_;
@@ -291,8 +377,13 @@ class GroupShard::Impl {
   std::array<size_t, 5> groups_in_state_{};  // classic groups
   bool loaded_ = false;
   std::optional<ErrorCode> unloaded_;  // with this error: nothing is served any more
-  int64_t committing_offset_ = -1;  // of the write whose effects are being applied
+  int64_t committing_offset_ = -1;     // of the write whose effects are being applied
   Now last_now_;
+
+  static constexpr size_t kMostTopicHashes = 100'000;
+  uint64_t changed_topics_ = 0;                               // how often topics have changed
+  int64_t new_topics_version_ = 0;                            // of the metadata, when topics were last created
+  std::map<std::string, int64_t, std::less<>> topic_hashes_;  // as far as they were needed
 
   // Offsets of transactions that have not ended, by producer.
   struct TransactionalChange {

@@ -7,8 +7,8 @@
 namespace kb::group {
 namespace {
 
-// A member that waits in its first JoinGroup cannot heartbeat, and a client that gave up leaves its member behind without
-// a word (the connection is not watched while its request waits). So it has this long.
+// A member that waits in its first JoinGroup cannot heartbeat, and a client that gave up leaves its member behind
+// without a word (the connection is not watched while its request waits). So it has this long.
 constexpr int64_t kNewMemberTimeoutMs = 5 * 60'000;
 constexpr size_t kUuidTextSize = 36;
 constexpr size_t kMostString = 32'767;  // what a record can hold
@@ -79,8 +79,7 @@ std::optional<ErrorCode> GroupShard::Impl::RefuseJoin(const JoinGroupRequest& re
 Group* GroupShard::Impl::GroupToJoin(Step& step, const JoinGroupRequest& request, ErrorCode& error) {
   Group* group = Find(request.group_id);
   if (group != nullptr && group->type == GroupType::kClassic) return group;
-  bool can_be_replaced = group == nullptr || ((group->type == GroupType::kConsumer || group->type == GroupType::kStreams) &&
-                                              group->other_members.empty());
+  bool can_be_replaced = group == nullptr || (group->type != GroupType::kShare && group->HasNobody());
   if (!can_be_replaced) {
     error = ErrorCode::kInconsistentGroupProtocol;
   } else if (group != nullptr && group->Is(GroupState::kDead)) {
@@ -97,8 +96,10 @@ Group* GroupShard::Impl::GroupToJoin(Step& step, const JoinGroupRequest& request
     group = &Create(request.group_id, step.now);
     step.effects.push_back(GroupCreated{RefTo(*group)});
   } else {
+    if (group->consumer != nullptr) WriteConsumerTombstones(step, *group);
     WriteOtherTombstones(step, *group);
-    step.effects.push_back(GroupConverted{RefTo(*group), group->type, std::move(group->other_record_keys)});
+    step.effects.push_back(
+        GroupConverted{RefTo(*group), group->type, std::move(group->other_record_keys), std::move(group->consumer)});
     group->other_record_keys.clear();
     SetType(*group, GroupType::kClassic);
     group->state_timestamp_ms = step.now.wall_ms;
@@ -224,10 +225,8 @@ void GroupShard::Impl::AddMember(Step& step, Group& group, Ticket ticket, JoinGr
   RebalanceOrCompleteJoin(step, group);
 }
 
-void GroupShard::Impl::UpdateMember(Step& step, Group& group, Member& member, Ticket ticket,
-                                    JoinGroupRequest request) {
-  group.UpdateProtocols(member, std::move(request.protocols), request.rebalance_timeout_ms,
-                        request.session_timeout_ms);
+void GroupShard::Impl::UpdateMember(Step& step, Group& group, Member& member, Ticket ticket, JoinGroupRequest request) {
+  group.UpdateProtocols(member, std::move(request.protocols), request.rebalance_timeout_ms, request.session_timeout_ms);
   Park(step, group, member, ticket);
   RebalanceOrCompleteJoin(step, group);
 }
@@ -287,8 +286,7 @@ void GroupShard::Impl::RejoinStatic(Step& step, Group& group, Ticket ticket, Joi
   member.is_new = false;
   member.client_id = std::move(request.caller.client_id);
   member.client_host = "/" + request.caller.client_host;
-  group.UpdateProtocols(member, std::move(request.protocols), request.rebalance_timeout_ms,
-                        request.session_timeout_ms);
+  group.UpdateProtocols(member, std::move(request.protocols), request.rebalance_timeout_ms, request.session_timeout_ms);
   RestartSession(group, member, step.now);
   Park(step, group, member, ticket);
   switch (group.state) {

@@ -3,14 +3,15 @@
 //   group                                        an offset expires
 //   ─────                                        ─────────────────
 //   simple (only offsets, nobody ever joined)    retention after it was committed
-//   Empty                                        retention after the group became empty (an old record does not say when:
+//   Empty                                        retention after the group became empty (an old record does not say
+//   when:
 //                                                after the commit)
 //   Stable, consumers, subscriptions readable    retention after the commit, for topics that nobody subscribes to
 //   otherwise                                    not now
 //
-// An offset committed with a retention time of its own (OffsetCommit v2–v4) expires when that says. A group that is Empty
-// and has no offsets left goes with them. Each group has a timer at the earliest moment at which something may expire;
-// it only has to move when an offset comes that could expire before it.
+// An offset committed with a retention time of its own (OffsetCommit v2–v4) expires when that says. A group that is
+// Empty and has no offsets left goes with them. Each group has a timer at the earliest moment at which something may
+// expire; it only has to move when an offset comes that could expire before it.
 #include <algorithm>
 
 #include "base/check.h"
@@ -54,8 +55,12 @@ void GroupShard::Impl::Commit(Step& step, Ticket ticket, OffsetCommitRequest req
         response.topics[t].partitions[p].error = ErrorCode::kOffsetMetadataTooLarge;
         continue;
       }
-      CommittedOffset offset{partition.committed_offset, partition.committed_leader_epoch, std::move(metadata),
-                             step.now.wall_ms,           expire_ms,                        topic.topic_id};
+      CommittedOffset offset{partition.committed_offset,
+                             partition.committed_leader_epoch,
+                             std::move(metadata),
+                             step.now.wall_ms,
+                             expire_ms,
+                             topic.topic_id};
       if (expire_ms >= 0) ForgetWhatTheRecordLacks(offset);
       step.Write(EncodeOffset(group->id, topic.name, partition.index, offset));
       changes.push_back({topic.name, partition.index, std::move(offset)});
@@ -93,16 +98,37 @@ Group* GroupShard::Impl::GroupToCommitTo(const OffsetCommitRequest& request, Now
 std::optional<ErrorCode> GroupShard::Impl::RefuseCommit(Group& group, const OffsetCommitRequest& request) const {
   if (group.Is(GroupState::kDead)) return ErrorCode::kCoordinatorNotAvailable;
   if (group.type == GroupType::kShare) return ErrorCode::kGroupIdNotFound;
-  if (group.type != GroupType::kClassic) {
-    bool administrator = request.generation_id < 0 && group.other_members.empty();
-    return administrator ? std::nullopt : std::optional(ErrorCode::kUnknownMemberId);
-  }
+  if (group.type != GroupType::kClassic && request.generation_id < 0 && group.HasNobody()) return std::nullopt;
+  if (group.type == GroupType::kConsumer) return RefuseConsumerCommit(*group.consumer, request);
+  if (group.type == GroupType::kStreams) return ErrorCode::kUnknownMemberId;
   if (request.generation_id < 0 && group.Is(GroupState::kEmpty)) return std::nullopt;
   bool names_member = !request.member_id.empty() || request.group_instance_id.has_value();
   if (request.generation_id < 0 && !names_member) return ErrorCode::kUnknownMemberId;
   if (auto error = CheckMember(group, request.member_id, request.group_instance_id)) return error;
   if (request.generation_id != group.generation_id) return ErrorCode::kIllegalGeneration;
   if (group.Is(GroupState::kCompletingRebalance)) return ErrorCode::kRebalanceInProgress;
+  return std::nullopt;
+}
+
+// An epoch that the member has left behind is good for partitions that it had then already, and has still.
+std::optional<ErrorCode> GroupShard::Impl::RefuseConsumerCommit(const ConsumerGroup& consumer,
+                                                                const OffsetCommitRequest& request) const {
+  constexpr int16_t kMemberEpochVersion = 9;
+  const ConsumerMember* member = consumer.Find(request.member_id);
+  if (member == nullptr) return ErrorCode::kUnknownMemberId;
+  const bool is_classic = member->classic.has_value();
+  if (!is_classic && request.version < kMemberEpochVersion) return ErrorCode::kUnsupportedVersion;
+  if (request.generation_id == member->epoch) return std::nullopt;
+  const ErrorCode stale = is_classic ? ErrorCode::kIllegalGeneration : ErrorCode::kStaleMemberEpoch;
+  if (request.generation_id > member->epoch) return stale;
+  for (const OffsetCommitRequest::Topic& topic : request.topics) {
+    for (const OffsetCommitRequest::Partition& partition : topic.partitions) {
+      const PartitionId id{topic.topic_id, partition.index};
+      const OwnedPartition* owned = FindIn(member->assigned, id);
+      if (owned == nullptr) owned = FindIn(member->pending_revocation, id);
+      if (owned == nullptr || request.generation_id < owned->epoch) return stale;
+    }
+  }
   return std::nullopt;
 }
 
@@ -259,16 +285,28 @@ void AddAllTopics(const Group& group, bool require_stable, OffsetFetchResponse& 
 
 }  // namespace
 
+// Members of a consumer group must be up to date; administrators name no member.
+ErrorCode GroupShard::Impl::RefuseFetch(const Group& group, const OffsetFetchRequest& request) const {
+  bool is_administrator = !request.member_id.has_value() && request.member_epoch < 0;
+  if (is_administrator) return ErrorCode::kNone;
+  std::string_view member_id =
+      request.member_id.has_value() ? std::string_view(*request.member_id) : std::string_view();
+  if (group.type == GroupType::kStreams) {
+    return group.other_members.contains(std::string(member_id)) ? ErrorCode::kNone : ErrorCode::kUnknownMemberId;
+  }
+  if (group.type != GroupType::kConsumer) return ErrorCode::kNone;
+  const ConsumerMember* member = group.consumer->Find(member_id);
+  if (member == nullptr) return ErrorCode::kUnknownMemberId;
+  if (request.member_epoch == member->epoch) return ErrorCode::kNone;
+  return member->classic.has_value() ? ErrorCode::kIllegalGeneration : ErrorCode::kStaleMemberEpoch;
+}
+
 OffsetFetchResponse GroupShard::Impl::FetchCommitted(const OffsetFetchRequest& request) const {
   OffsetFetchResponse response;
   response.group_id = request.group_id;
   const Group* group = Find(request.group_id);
-  bool consumers = group != nullptr && (group->type == GroupType::kConsumer || group->type == GroupType::kStreams);
-  bool administrator = !request.member_id.has_value() && request.member_epoch < 0;
-  if (consumers && !administrator && group->other_members.count(*request.member_id) == 0) {
-    response.error = ErrorCode::kUnknownMemberId;
-    return response;
-  }
+  response.error = group == nullptr ? ErrorCode::kNone : RefuseFetch(*group, request);
+  if (response.error != ErrorCode::kNone) return response;
   if (group != nullptr && group->type == GroupType::kShare) group = nullptr;
   if (request.topics.has_value()) {
     for (const auto& topic : *request.topics) AddTopic(group, topic, request.require_stable, response);
@@ -288,10 +326,10 @@ void GroupShard::Impl::DeleteOffsets(Step& step, Ticket ticket, const OffsetDele
   if (!exists) return refuse(ErrorCode::kGroupIdNotFound);
   bool classic = group->type == GroupType::kClassic;
   bool busy = classic ? !group->Is(GroupState::kEmpty) && !group->uses_consumer_protocol()
-                      : !group->other_members.empty();
+                      : group->type == GroupType::kStreams && !group->HasNobody();
   if (busy) return refuse(ErrorCode::kNonEmptyGroup);
   auto subscribed = group->SubscribedTopics();
-  bool unknown = !subscribed.has_value() && group->uses_consumer_protocol();
+  bool unknown = classic && !subscribed.has_value() && group->uses_consumer_protocol();
   OffsetDeleteResponse response;
   std::vector<OffsetChange> changes;
   for (const auto& topic : request.topics) {
@@ -311,6 +349,7 @@ void GroupShard::Impl::DeleteOffsets(Step& step, Ticket ticket, const OffsetDele
 // ── Expiry ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 bool GroupShard::Impl::MayExpire(const Group& group) const {
+  if (group.type == GroupType::kConsumer) return true;
   if (group.type != GroupType::kClassic) return false;
   if (!group.protocol_type.has_value()) return true;
   if (group.Is(GroupState::kEmpty)) return true;
@@ -342,7 +381,7 @@ void GroupShard::Impl::ArmCleanup(Group& group, Now now) {
 
 // An offset has come. Later ones expire later, so most of the time there is nothing to do.
 void GroupShard::Impl::ArmCleanupFor(Group& group, const CommittedOffset& offset, Now now) {
-  if (group.type != GroupType::kClassic) return;
+  if (!MayExpire(group) && group.type != GroupType::kClassic) return;
   bool expires_by_itself = offset.expire_timestamp_ms >= 0;
   if (group.cleanup_timer.armed() && !expires_by_itself) return;
   int64_t wall_ms = ExpiryWallMs(group, offset);
@@ -354,7 +393,7 @@ void GroupShard::Impl::ArmCleanupFor(Group& group, const CommittedOffset& offset
 
 std::optional<int64_t> GroupShard::Impl::NextExpiryWallMs(const Group& group, Now now) const {
   if (!MayExpire(group)) return std::nullopt;
-  bool nothing = group.Is(GroupState::kEmpty) && group.offsets.empty();
+  bool nothing = group.HasNobody() && group.offsets.empty();
   if (nothing) return now.wall_ms + config_.offsets_retention_check_interval_ms;
   auto subscribed = group.SubscribedTopics();
   std::optional<int64_t> earliest;
@@ -363,8 +402,7 @@ std::optional<int64_t> GroupShard::Impl::NextExpiryWallMs(const Group& group, No
     if (subscribed.has_value() && subscribed->count(topic) != 0) continue;
     for (const auto& [partition, cell] : partitions) {
       bool settled = cell.committed.has_value() && cell.pending_writes == 0 && cell.open_transactions == 0;
-      note(settled ? ExpiryWallMs(group, *cell.committed)
-                   : now.wall_ms + config_.offsets_retention_check_interval_ms);
+      note(settled ? ExpiryWallMs(group, *cell.committed) : now.wall_ms + config_.offsets_retention_check_interval_ms);
     }
   }
   return earliest;
@@ -394,7 +432,7 @@ GroupShard::Impl::Expired GroupShard::Impl::ExpireOffsets(Step& step, Group& gro
 void GroupShard::Impl::CleanupTimerFired(Step& step, Group& group) {
   if (group.Is(GroupState::kDead) || !MayExpire(group)) return;
   Expired expired = ExpireOffsets(step, group);
-  bool over = expired.all && group.Is(GroupState::kEmpty) && group.pending_members.empty();
+  bool over = expired.all && group.HasNobody() && group.pending_members.empty();
   if (over && group.has_record) return WriteGroupDeletion(step, group);
   if (over && group.offsets.empty()) return EraseIfNothing(group);
   if (expired.more) return ArmCleanupAt(group, step.now.wall_ms, step.now);
@@ -402,7 +440,9 @@ void GroupShard::Impl::CleanupTimerFired(Step& step, Group& group) {
 }
 
 void GroupShard::Impl::WriteGroupDeletion(Step& step, Group& group) {
-  step.Write(EncodeGroupTombstone(group.id));
+  if (group.type == GroupType::kClassic) step.Write(EncodeGroupTombstone(group.id));
+  if (group.type == GroupType::kConsumer) WriteConsumerTombstones(step, group);
+  WriteOtherTombstones(step, group);
   SetState(group, GroupState::kDead);
   step.effects.push_back(GroupDeleted{RefTo(group)});
 }

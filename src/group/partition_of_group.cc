@@ -54,4 +54,10 @@ size_t Utf16Length(std::string_view utf8) {
   return length;
 }
 
+std::u16string Utf16(std::string_view utf8) {
+  std::u16string units;
+  ForEachUtf16Unit(utf8, [&](uint32_t unit) { units.push_back(static_cast<char16_t>(unit)); });
+  return units;
+}
+
 }  // namespace kb::group

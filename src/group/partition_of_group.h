@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace kb::group {
@@ -15,5 +16,6 @@ int32_t PartitionOfGroup(std::string_view group_id, int32_t partitions);
 
 // How long Java holds a text to be: its UTF-16 units.
 size_t Utf16Length(std::string_view utf8);
+std::u16string Utf16(std::string_view utf8);
 
 }  // namespace kb::group

@@ -103,6 +103,17 @@ Result<RecordKey> OffsetKeyOf(protocol::Reader& reader) {
   return RecordKey(OffsetKey{std::string(message.group), std::string(message.topic), message.partition, legacy});
 }
 
+template <typename Message>
+Result<RecordKey> ConsumerKeyOf(protocol::Reader& reader, ConsumerRecordKind kind) {
+  Arena arena;
+  Message message;
+  if (!ReadKey(reader, arena, message)) return Corrupt(Message::kName);
+  ConsumerRecordKey key{kind, std::string(message.group_id), {}};
+  if constexpr (requires { message.member_id; }) key.name = message.member_id;
+  if constexpr (requires { message.regular_expression; }) key.name = message.regular_expression;
+  return RecordKey(std::move(key));
+}
+
 Result<RecordKey> ClassicKeyOf(protocol::Reader& reader) {
   Arena arena;
   message::GroupMetadataKey message;
@@ -168,7 +179,9 @@ RecordBytes EncodeGroup(std::string_view group_id, const GroupRecord& group) {
   return {GroupKeyBytes(group_id), Owned(protocol::EncodeCoordinatorValue(arena, value, kGroupVersion))};
 }
 
-RecordBytes EncodeGroupTombstone(std::string_view group_id) { return {GroupKeyBytes(group_id), std::nullopt}; }
+RecordBytes EncodeGroupTombstone(std::string_view group_id) {
+  return {GroupKeyBytes(group_id), std::nullopt};
+}
 
 Result<RecordKey> DecodeKey(ByteView key) {
   protocol::Reader reader(key);
@@ -183,17 +196,20 @@ Result<RecordKey> DecodeKey(ByteView key) {
     case 2:
       return ClassicKeyOf(reader);
     case 3:
-      return OtherKey<message::ConsumerGroupMetadataKey>(reader, kConsumer);
+      return ConsumerKeyOf<message::ConsumerGroupMetadataKey>(reader, ConsumerRecordKind::kEpoch);
     case 4:
-      return OtherKey<message::ConsumerGroupPartitionMetadataKey>(reader, kConsumer);
+      return ConsumerKeyOf<message::ConsumerGroupPartitionMetadataKey>(reader,
+                                                                       ConsumerRecordKind::kSubscriptionMetadata);
     case 5:
-      return OtherMemberKey<message::ConsumerGroupMemberMetadataKey>(reader, kConsumer);
+      return ConsumerKeyOf<message::ConsumerGroupMemberMetadataKey>(reader, ConsumerRecordKind::kSubscription);
     case 6:
-      return OtherKey<message::ConsumerGroupTargetAssignmentMetadataKey>(reader, kConsumer);
+      return ConsumerKeyOf<message::ConsumerGroupTargetAssignmentMetadataKey>(reader,
+                                                                              ConsumerRecordKind::kTargetMetadata);
     case 7:
-      return OtherKey<message::ConsumerGroupTargetAssignmentMemberKey>(reader, kConsumer);
+      return ConsumerKeyOf<message::ConsumerGroupTargetAssignmentMemberKey>(reader, ConsumerRecordKind::kTarget);
     case 8:
-      return OtherKey<message::ConsumerGroupCurrentMemberAssignmentKey>(reader, kConsumer);
+      return ConsumerKeyOf<message::ConsumerGroupCurrentMemberAssignmentKey>(reader,
+                                                                             ConsumerRecordKind::kCurrentAssignment);
     case 10:
       return OtherMemberKey<message::ShareGroupMemberMetadataKey>(reader, kShare);
     case 11:
@@ -207,7 +223,7 @@ Result<RecordKey> DecodeKey(ByteView key) {
     case 15:
       return OtherKey<message::ShareGroupStatePartitionMetadataKey>(reader, kShare);
     case 16:
-      return OtherKey<message::ConsumerGroupRegularExpressionKey>(reader, kConsumer);
+      return ConsumerKeyOf<message::ConsumerGroupRegularExpressionKey>(reader, ConsumerRecordKind::kRegex);
     case 17:
       return OtherKey<message::StreamsGroupMetadataKey>(reader, kStreams);
     case 19:

@@ -6,9 +6,10 @@
 //                                      commit asks for a retention time of its own
 //   2     group                        protocol type, generation, protocol, leader, time, members     version 3
 //
-// Read are all versions up to those that Apache Kafka 4.3 reads: type 0 (offsets of old), types 1 and 2, and of the
-// records of consumer, share and streams groups (3–23) which group and member they are about. A type above those is
-// reported as unknown and not as an error: it was written by something newer and stays in the log.
+// Those of consumer groups (3–8, 16) are in consumer_records.h. Read are all versions up to those that Apache Kafka 4.3
+// reads, type 0 (offsets of old) too, and of the records of share and streams groups (10–23) which group and member
+// they are about. A type above those is reported as unknown and not as an error: it was written by something newer and
+// stays in the log.
 //
 // Functions of values, any thread.
 #pragma once
@@ -71,16 +72,32 @@ struct OffsetKey {
 struct ClassicGroupKey {
   std::string group_id;
 };
-// A record of a group that is not served here. member_id: of the records that say that a member exists (5, 10, 19).
+// The values are the record types.
+enum class ConsumerRecordKind : int16_t {
+  kEpoch = 3,
+  kSubscriptionMetadata = 4,
+  kSubscription = 5,
+  kTargetMetadata = 6,
+  kTarget = 7,
+  kCurrentAssignment = 8,
+  kRegex = 16,
+};
+// name: the member, or the regular expression; empty for the kinds of the group itself.
+struct ConsumerRecordKey {
+  ConsumerRecordKind kind = ConsumerRecordKind::kEpoch;
+  std::string group_id;
+  std::string name;
+};
+// A record of a group that is not served here. member_id: of the records that say that a member exists (10, 19).
 struct OtherGroupKey {
   std::string group_id;
-  GroupType type = GroupType::kConsumer;
+  GroupType type = GroupType::kShare;
   std::optional<std::string> member_id;
 };
 struct UnknownKey {
   int16_t type = -1;
 };
-using RecordKey = std::variant<OffsetKey, ClassicGroupKey, OtherGroupKey, UnknownKey>;
+using RecordKey = std::variant<OffsetKey, ClassicGroupKey, ConsumerRecordKey, OtherGroupKey, UnknownKey>;
 
 RecordBytes EncodeOffset(std::string_view group_id, std::string_view topic, int32_t partition,
                          const CommittedOffset& offset);

@@ -9,6 +9,7 @@ Status GroupShard::Impl::Replay(ByteView key, std::optional<ByteView> value, con
   if (!decoded.ok()) return decoded.error();
   if (const auto* offset = std::get_if<OffsetKey>(&*decoded)) return ReplayOffset(*offset, value, origin);
   if (const auto* classic = std::get_if<ClassicGroupKey>(&*decoded)) return ReplayGroup(*classic, value);
+  if (const auto* consumer = std::get_if<ConsumerRecordKey>(&*decoded)) return ReplayConsumer(*consumer, value);
   if (const auto* other = std::get_if<OtherGroupKey>(&*decoded)) ReplayOther(*other, key, !value.has_value());
   return {};
 }
@@ -23,8 +24,7 @@ Group& GroupShard::Impl::FindOrReplay(std::string_view group_id) {
 
 // ── Offsets ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-Status GroupShard::Impl::ReplayOffset(const OffsetKey& key, std::optional<ByteView> value,
-                                      const RecordOrigin& origin) {
+Status GroupShard::Impl::ReplayOffset(const OffsetKey& key, std::optional<ByteView> value, const RecordOrigin& origin) {
   OffsetChange change{key.topic, key.partition, std::nullopt};
   if (value.has_value()) {
     Result<CommittedOffset> offset = DecodeOffset(key, *value);
@@ -96,6 +96,7 @@ Status GroupShard::Impl::ReplayGroup(const ClassicGroupKey& key, std::optional<B
   if (group.type == GroupType::kClassic || record.has_value()) {
     Dissolve(nobody_waits, group, ErrorCode::kNone);
     SetType(group, GroupType::kClassic);
+    group.consumer.reset();
     group.state_timestamp_ms = -1;
   }
   if (!record.has_value()) return {};
@@ -129,6 +130,7 @@ void GroupShard::Impl::ReplayOther(const OtherGroupKey& key, ByteView key_bytes,
   }
   Step nobody_waits({});
   if (group.type == GroupType::kClassic) Dissolve(nobody_waits, group, ErrorCode::kNone);
+  group.consumer.reset();
   SetType(group, key.type);
   group.other_record_keys.insert(std::move(bytes));
   if (key.member_id.has_value()) group.other_members.insert(*key.member_id);

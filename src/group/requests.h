@@ -1,9 +1,9 @@
 // Requests to a group shard, as plain owned values.
 //
 // A request is decoded on the reactor of its connection and carried to the home reactor of its group's shard, and a
-// JoinGroup stays there for minutes: so these own their bytes, unlike the generated messages, which are views into a frame
-// (group/convert.h turns one into the other). Only what the machines need is here: the handlers have already checked
-// authorization, split requests that name several groups by shard, and resolved topics.
+// JoinGroup stays there for minutes: so these own their bytes, unlike the generated messages, which are views into a
+// frame (group/convert.h turns one into the other). Only what the machines need is here: the handlers have already
+// checked authorization, split requests that name several groups by shard, and resolved topics.
 //
 // Values, any thread.
 #pragma once
@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/uuid.h"
+#include "model/ids.h"
 
 namespace kb::group {
 
@@ -65,6 +66,22 @@ struct HeartbeatRequest {
   std::optional<std::string> group_instance_id;
 };
 
+// KIP-848. The handler has checked what needs no group: empty ids, epochs below -2, assignors (CheckHeartbeat).
+struct ConsumerGroupHeartbeatRequest {
+  int16_t version = 0;
+  Caller caller;
+  std::string group_id;
+  std::string member_id;
+  int32_t member_epoch = 0;  // 0: joins; -1: leaves; -2: a static member leaves for a while
+  std::optional<std::string> instance_id;
+  std::optional<std::string> rack_id;
+  int32_t rebalance_timeout_ms = -1;                               // -1: as before
+  std::optional<std::vector<std::string>> subscribed_topic_names;  // none: as before
+  std::optional<std::string> subscribed_topic_regex;               // none: as before; empty: no longer any
+  std::optional<std::string> server_assignor;                      // none: as before
+  std::optional<std::vector<PartitionId>> owned;                   // ascending; none: as before
+};
+
 // v0–v2 name one member outside of any list; here it is a list of one.
 struct LeaveGroupRequest {
   struct Member {
@@ -98,7 +115,8 @@ struct OffsetCommitRequest {
   std::vector<Topic> topics;
 };
 
-// One group of an OffsetFetch. From v10 on topics come by id: the handler resolves them and answers unknown ones itself.
+// One group of an OffsetFetch. From v10 on topics come by id: the handler resolves them and answers unknown ones
+// itself.
 struct OffsetFetchRequest {
   struct Topic {
     std::string name;
@@ -112,8 +130,8 @@ struct OffsetFetchRequest {
   bool require_stable = false;
 };
 
-// Of existing partitions only: the handler answers UNKNOWN_TOPIC_OR_PARTITION for the others, when the group itself is no
-// error.
+// Of existing partitions only: the handler answers UNKNOWN_TOPIC_OR_PARTITION for the others, when the group itself is
+// no error.
 struct OffsetDeleteRequest {
   struct Topic {
     std::string name;
@@ -131,6 +149,11 @@ struct ListGroupsRequest {
 
 struct DescribeGroupsRequest {
   int16_t version = 0;
+  std::vector<std::string> groups;
+};
+
+// Groups of one shard.
+struct ConsumerGroupDescribeRequest {
   std::vector<std::string> groups;
 };
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/uuid.h"
+#include "group/assignment.h"
 #include "protocol/error_code.h"
 
 namespace kb::group {
@@ -40,6 +41,15 @@ struct SyncGroupResponse {
 
 struct HeartbeatResponse {
   ErrorCode error = ErrorCode::kNone;
+};
+
+struct ConsumerGroupHeartbeatResponse {
+  ErrorCode error = ErrorCode::kNone;
+  std::optional<std::string> error_message;
+  std::optional<std::string> member_id;
+  int32_t member_epoch = 0;
+  int32_t heartbeat_interval_ms = 0;
+  std::optional<Assignment> assignment;  // only when it is news
 };
 
 struct LeaveGroupResponse {
@@ -130,6 +140,39 @@ struct DescribeGroupsResponse {
   std::vector<Group> groups;  // in the order of the request
 };
 
+struct ConsumerGroupDescribeResponse {
+  struct Topic {
+    Uuid topic_id;
+    std::string name;
+    std::vector<int32_t> partitions;
+  };
+  struct Member {
+    std::string member_id;
+    std::optional<std::string> instance_id;
+    std::optional<std::string> rack_id;
+    int32_t member_epoch = 0;
+    std::string client_id;
+    std::string client_host;  // with the leading slash
+    std::vector<std::string> subscribed_topic_names;
+    std::optional<std::string> subscribed_topic_regex;
+    std::vector<Topic> assignment;  // topics that no longer exist left out, here and below
+    std::vector<Topic> target_assignment;
+    bool is_classic = false;
+  };
+  struct Group {
+    ErrorCode error = ErrorCode::kNone;
+    std::optional<std::string> error_message;
+    std::string group_id;
+    std::string group_state;
+    int32_t group_epoch = 0;
+    int32_t assignment_epoch = 0;
+    std::string assignor_name;
+    std::vector<Member> members;
+    int32_t authorized_operations = INT32_MIN;  // the handler's
+  };
+  std::vector<Group> groups;  // in the order of the request
+};
+
 struct DeleteGroupsResponse {
   struct Result {
     std::string group_id;
@@ -138,7 +181,8 @@ struct DeleteGroupsResponse {
   std::vector<Result> results;  // in the order of the request
 };
 
-using Response = std::variant<JoinGroupResponse, SyncGroupResponse, HeartbeatResponse, LeaveGroupResponse,
-                              OffsetCommitResponse, OffsetFetchResponse, OffsetDeleteResponse, DeleteGroupsResponse>;
+using Response =
+    std::variant<JoinGroupResponse, SyncGroupResponse, HeartbeatResponse, LeaveGroupResponse, OffsetCommitResponse,
+                 OffsetFetchResponse, OffsetDeleteResponse, DeleteGroupsResponse, ConsumerGroupHeartbeatResponse>;
 
 }  // namespace kb::group

@@ -147,6 +147,8 @@ void GroupShard::Impl::OnFailed(Step& step, GroupConverted& effect, ErrorCode er
   Dissolve(step, *group, error);
   SetType(*group, effect.from);
   group->other_record_keys = std::move(effect.record_keys);
+  group->consumer = std::move(effect.consumer);
+  group->has_record = group->consumer != nullptr;
 }
 
 // What is in memory is right, and the log says what was right before: see the table in shard.h.
@@ -224,6 +226,7 @@ void GroupShard::Impl::Transition(Group& group, GroupState to, Now now) {
   group.state_timestamp_ms = now.wall_ms;
 }
 
+// A consumer group's own part comes and goes beside this.
 void GroupShard::Impl::SetType(Group& group, GroupType type) {
   size_t& in_state = groups_in_state_[static_cast<size_t>(group.state)];
   if (group.type == GroupType::kClassic) --in_state;
@@ -292,6 +295,13 @@ void GroupShard::Impl::Tick(Step& step, const TimerTarget& target) {
       return CleanupTimerFired(step, *target.group);
     case TimerTarget::Kind::kSweep:
       return Sweep(step);
+    case TimerTarget::Kind::kConsumerSession:
+    case TimerTarget::Kind::kConsumerRebalance:
+    case TimerTarget::Kind::kConsumerJoin:
+    case TimerTarget::Kind::kConsumerSync:
+      return ConsumerTimerFired(step, *target.group, *target.consumer_member);
+    case TimerTarget::Kind::kRegex:
+      return ResolveRegexes(step, *target.group);
   }
 }
 
@@ -300,12 +310,14 @@ void GroupShard::Impl::Tick(Step& step, const TimerTarget& target) {
 Outcome GroupShard::Impl::Loaded(Now now) {
   KB_CHECK(!loaded_);
   loaded_ = true;
+  new_topics_version_ = surroundings_.metadata_version();
   Step step(now);
   for (auto at = groups_.begin(); at != groups_.end();) {
     Group& group = *at->second;
     ++at;  // the group may go
     group.visible = true;
     for (auto& [id, member] : group.members) RestartSession(group, member, now);
+    if (group.consumer != nullptr) StartConsumerTimers(group, now);
     bool too_large = group.members.size() > static_cast<size_t>(config_.group_max_size);
     if (too_large) PrepareRebalance(step, group);
     ArmCleanup(group, now);
@@ -358,7 +370,8 @@ GroupCounts GroupShard::Impl::counts() const {
 
 // ── The doors ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-GroupShard::GroupShard(const GroupConfig& config, Random& random) : impl_(std::make_unique<Impl>(config, random)) {}
+GroupShard::GroupShard(const GroupConfig& config, Random& random, const Surroundings& surroundings)
+    : impl_(std::make_unique<Impl>(config, random, surroundings)) {}
 GroupShard::~GroupShard() = default;
 
 Status GroupShard::Replay(ByteView key, std::optional<ByteView> value, const RecordOrigin& origin) {
@@ -369,7 +382,9 @@ void GroupShard::ReplayEndOfTransaction(ProducerId producer_id, bool committed, 
   impl_->ReplayEndOfTransaction(producer_id, committed, offset);
 }
 
-Outcome GroupShard::Loaded(Now now) { return impl_->Loaded(now); }
+Outcome GroupShard::Loaded(Now now) {
+  return impl_->Loaded(now);
+}
 
 Outcome GroupShard::JoinGroup(Ticket ticket, JoinGroupRequest request, Now now) {
   return impl_->Serve(ticket, request, now, [&](auto& step) { impl_->Join(step, ticket, std::move(request)); });
@@ -405,6 +420,19 @@ Outcome GroupShard::DeleteGroups(Ticket ticket, const DeleteGroupsRequest& reque
   return impl_->Serve(ticket, request, now, [&](auto& step) { impl_->Delete(step, ticket, request); });
 }
 
+Outcome GroupShard::ConsumerGroupHeartbeat(Ticket ticket, ConsumerGroupHeartbeatRequest request, Now now) {
+  return impl_->Serve(ticket, request, now,
+                      [&](auto& step) { impl_->ConsumerHeartbeat(step, ticket, std::move(request)); });
+}
+
+ConsumerGroupDescribeResponse GroupShard::ConsumerGroupDescribe(const ConsumerGroupDescribeRequest& request) const {
+  return impl_->ConsumerGroupDescribe(request);
+}
+
+void GroupShard::TopicsChanged(const std::vector<std::string>& names, bool any_created) {
+  impl_->TopicsChanged(names, any_created);
+}
+
 ListGroupsResponse GroupShard::ListGroups(const ListGroupsRequest& request) const {
   return impl_->ListGroups(request);
 }
@@ -419,20 +447,32 @@ Outcome GroupShard::TopicsDeleted(std::vector<DeletedTopic> topics, Now now) {
   return impl_->Finish(std::move(step));
 }
 
-void GroupShard::Appended(WriteId write_id, int64_t base_offset) { impl_->Appended(write_id, base_offset); }
+void GroupShard::Appended(WriteId write_id, int64_t base_offset) {
+  impl_->Appended(write_id, base_offset);
+}
 
 Outcome GroupShard::Failed(WriteId write_id, ErrorCode log_error, Now now) {
   return impl_->Failed(write_id, log_error, now);
 }
 
-Outcome GroupShard::Committed(int64_t high_watermark, Now now) { return impl_->Committed(high_watermark, now); }
+Outcome GroupShard::Committed(int64_t high_watermark, Now now) {
+  return impl_->Committed(high_watermark, now);
+}
 
-std::optional<int64_t> GroupShard::NextDeadlineMs() const { return impl_->NextDeadlineMs(); }
+std::optional<int64_t> GroupShard::NextDeadlineMs() const {
+  return impl_->NextDeadlineMs();
+}
 
-Outcome GroupShard::Expire(Now now) { return impl_->Expire(now); }
+Outcome GroupShard::Expire(Now now) {
+  return impl_->Expire(now);
+}
 
-std::vector<Reply> GroupShard::Unload(ErrorCode error) { return impl_->Unload(error); }
+std::vector<Reply> GroupShard::Unload(ErrorCode error) {
+  return impl_->Unload(error);
+}
 
-GroupCounts GroupShard::counts() const { return impl_->counts(); }
+GroupCounts GroupShard::counts() const {
+  return impl_->counts();
+}
 
 }  // namespace kb::group

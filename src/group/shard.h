@@ -15,39 +15,45 @@
 //   NextDeadlineMs() has come             →   Expire(now)                 → Outcome
 //   partition no longer ours              →   Unload(error)               → answers to everyone who waits
 //
-// Writing. Every Outcome with a write_id must be settled once, in the order of the ids, by Appended or Failed, before the
-// next Committed or Expire. Requests may come in between, so a runtime may gather the records of several Outcomes
-// into one batch; if that batch fails, all of its writes fail. The answers that depend on a write are kept here and come
-// out of Committed, or as errors out of Failed, or (COORDINATOR_NOT_AVAILABLE) out of Expire when the write is not
+// Writing. Every Outcome with a write_id must be settled once, in the order of the ids, by Appended or Failed, before
+// the next Committed or Expire. Requests may come in between, so a runtime may gather the records of several Outcomes
+// into one batch; if that batch fails, all of its writes fail. The answers that depend on a write are kept here and
+// come out of Committed, or as errors out of Failed, or (COORDINATOR_NOT_AVAILABLE) out of Expire when the write is not
 // committed within offsets.commit.timeout.ms. They are never in the Outcome that carries the records.
 //
 // What is visible when. Offsets become visible to OffsetFetch when their record is committed; OffsetFetch with
-// require_stable waits for the offsets of its group that are not committed yet. A group becomes visible to ListGroups and
-// DescribeGroups when its first record is committed. Members, timers and states that are in no record live in memory
-// only and change at once; the records say as much as Apache Kafka's do:
-//   * a new group        its (empty) record is written at the first JoinGroup; not appended: the group is gone again and
+// require_stable waits for the offsets of its group that are not committed yet. A group becomes visible to ListGroups
+// and DescribeGroups when its first record is committed. Members, timers and states that are in no record live in
+// memory only and change at once; the records say as much as Apache Kafka's do:
+//   * a new group        its (empty) record is written at the first JoinGroup; not appended: the group is gone again
+//   and
 //                        everyone in it gets the error
 //   * SyncGroup          the group turns Stable, and assignments are handed out, when the record is committed; not
 //                        appended: all who wait get the error and the group rebalances
-//   * static rejoin      (a known group.instance.id in a Stable group) the new member id counts at once, is answered when
+//   * static rejoin      (a known group.instance.id in a Stable group) the new member id counts at once, is answered
+//   when
 //                        committed; not appended: the old member id is back
 //   * group turned Empty counts at once; not appended: a replay may bring back the previous generation, whose members
 //                        then expire
 //   * group deleted      Dead from the request on (others get COORDINATOR_NOT_AVAILABLE), gone when committed; not
 //                        appended: alive again
-// So a failed append needs no reload, and a client that makes appends fail (a record too large) disturbs only its group.
+// So a failed append needs no reload, and a client that makes appends fail (a record too large) disturbs only its
+// group.
 //
-// Groups of the other types (consumer, share, streams) that Apache Kafka left in the log are kept: their ids, types and
-// the keys of their records, their offsets fully. They are listed and their offsets are served, and they are not touched
-// otherwise, except that an empty consumer group makes place for a classic one, and is deleted when asked to, as in
-// Apache Kafka.
+//   * consumer groups    everything counts at once, and whatever depends on it is answered when it is committed; not
+//                        appended: memory is ahead of the log, and the next request writes the whole group anew
+//
+// Groups of the other types (share, streams) that Apache Kafka left in the log are kept: their ids, types and the keys
+// of their records, their offsets fully. They are listed and their offsets are served, and they are not touched
+// otherwise. An empty group of one type makes place for one of another, as in Apache Kafka.
 //
 // Semantics: Apache Kafka 4.3's classic groups (GroupMetadataManager, ClassicGroup, OffsetMetadataManager); KIP-62,
-// KIP-134 (initial rebalance delay), KIP-211 (offset expiry), KIP-345 (static members), KIP-394 (member id required),
-// KIP-447 (require stable), KIP-559 (protocol in SyncGroup), KIP-814 (skip assignment), KIP-848's OffsetFetch fields.
+// KIP-848 (consumer groups), KIP-134 (initial rebalance delay), KIP-211 (offset expiry), KIP-345 (static members),
+// KIP-394 (member id required), KIP-447 (require stable), KIP-559 (protocol in SyncGroup), KIP-814 (skip assignment),
+// KIP-848's OffsetFetch fields.
 //
-// Timers are a heap with lazy deletion, touched neither by heartbeats nor by commits; nothing here walks over all groups
-// except ListGroups, and the removal of a topic's offsets, in bounded steps.
+// Timers are a heap with lazy deletion, touched neither by heartbeats nor by commits; nothing here walks over all
+// groups except ListGroups, and the removal of a topic's offsets, in bounded steps.
 //
 // Reactor-affine: lives on the home reactor of its partition.
 #pragma once
@@ -66,6 +72,7 @@
 #include "group/outcome.h"
 #include "group/requests.h"
 #include "group/responses.h"
+#include "group/surroundings.h"
 #include "model/ids.h"
 
 namespace kb::group {
@@ -96,8 +103,8 @@ struct GroupCounts {
 
 class GroupShard {
  public:
-  // random makes member ids and outlives the shard.
-  GroupShard(const GroupConfig& config, Random& random);
+  // random makes member ids; it and the surroundings outlive the shard.
+  GroupShard(const GroupConfig& config, Random& random, const Surroundings& surroundings);
   ~GroupShard();
   GroupShard(const GroupShard&) = delete;
   GroupShard& operator=(const GroupShard&) = delete;
@@ -123,13 +130,19 @@ class GroupShard {
   Outcome OffsetFetch(Ticket ticket, OffsetFetchRequest request, Now now);
   Outcome OffsetDelete(Ticket ticket, const OffsetDeleteRequest& request, Now now);
   Outcome DeleteGroups(Ticket ticket, const DeleteGroupsRequest& request, Now now);
+  Outcome ConsumerGroupHeartbeat(Ticket ticket, ConsumerGroupHeartbeatRequest request, Now now);
   // Committed state; no ticket, as there is nothing to wait for.
   ListGroupsResponse ListGroups(const ListGroupsRequest& request) const;
   DescribeGroupsResponse DescribeGroups(const DescribeGroupsRequest& request) const;
+  ConsumerGroupDescribeResponse ConsumerGroupDescribe(const ConsumerGroupDescribeRequest& request) const;
 
   // Topics are gone: their offsets go too, in steps of at most kMostRecordsPerWrite records, the first in this Outcome
   // and the others as timers that are due at once.
   Outcome TopicsDeleted(std::vector<DeletedTopic> topics, Now now);
+
+  // Topics have come (any_created), gone or changed their partitions; the surroundings show them already. Groups look
+  // at it with their next heartbeat.
+  void TopicsChanged(const std::vector<std::string>& names, bool any_created);
 
   // ── Writing ──────────────────────────────────────────────────────────────────────────────────────────────────────
   void Appended(WriteId write_id, int64_t base_offset);
@@ -166,6 +179,8 @@ ErrorCode ErrorOfFailedWrite(ErrorCode log_error);
 
 // A response of the right kind saying `error`: what a runtime answers when it has no shard (or no
 // loaded one) to ask. Names and ids that a client looks for in an answer come from the request.
+ConsumerGroupHeartbeatResponse ErrorResponse(const ConsumerGroupHeartbeatRequest& request, ErrorCode error);
+ConsumerGroupDescribeResponse ErrorResponse(const ConsumerGroupDescribeRequest& request, ErrorCode error);
 JoinGroupResponse ErrorResponse(const JoinGroupRequest& request, ErrorCode error);
 SyncGroupResponse ErrorResponse(const SyncGroupRequest& request, ErrorCode error);
 HeartbeatResponse ErrorResponse(const HeartbeatRequest& request, ErrorCode error);

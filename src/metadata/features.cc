@@ -10,7 +10,7 @@ namespace {
 constexpr std::array<Feature, 7> kFeatures = {{
     {kMetadataVersionFeature, kOldestMetadataVersion, kLatestMetadataVersion, kLatestMetadataVersion, true},
     {"eligible.leader.replicas.version", 0, 1, 1, true},
-    {"group.version", 0, 1, 0, false},
+    {"group.version", 0, 1, 1, true},
     {kKRaftVersionFeature, 0, 1, 0, true},
     {"share.version", 0, 1, 0, false},
     {"streams.version", 0, 1, 0, false},

@@ -93,7 +93,7 @@ void Node::BuildShards() {
     cluster_.shards[i] = part.shard.get();
     coordinator::GroupCoordinator::Environment groups{
         reactor,          environment_.disk,        environment_.clock,
-        environment_.log, part.shard->partitions(), GroupOptions(config_)};
+        environment_.log, part.shard->partitions(), GroupOptions(config_), surroundings_};
     part.shard->set_groups(std::make_unique<coordinator::GroupCoordinator>(groups));
     part.dispatch = std::make_unique<broker::Dispatch>(*part.shard, listeners_);
     part.connections = std::make_unique<net::ConnectionSet>(reactor, ConnectionOptions(config_, parts_.size()),

@@ -20,6 +20,7 @@
 #include "broker/config_view.h"
 #include "broker/controller_loop.h"
 #include "broker/dispatch.h"
+#include "broker/group_surroundings.h"
 #include "broker/options.h"
 #include "broker/shard.h"
 #include "broker/topic_rules.h"
@@ -97,6 +98,7 @@ class Node {
   std::vector<uint16_t> ports_;
   broker::Cluster cluster_;
   const broker::ConfigView configs_;
+  const broker::GroupSurroundings surroundings_{cluster_};
   broker::ConfiguredTopicRules rules_;
   std::vector<std::unique_ptr<Part>> parts_;
   std::unique_ptr<net::Acceptor> acceptor_;

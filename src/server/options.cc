@@ -14,6 +14,8 @@ broker::Options BrokerOptions(const config::ServerConfig& config) {
   options.file_delete_delay_ms = config.log_segment_delete_delay_ms;
   options.fetch_max_bytes = config.fetch_max_bytes;
   options.max_incremental_fetch_session_cache_slots = config.max_incremental_fetch_session_cache_slots;
+  const std::vector<std::string>& protocols = config.group_coordinator_rebalance_protocols;
+  options.consumer_groups = std::find(protocols.begin(), protocols.end(), "consumer") != protocols.end();
   options.offsets_topic_num_partitions = config.offsets_topic_num_partitions;
   // There is one node to put a replica on. Apache Kafka has no groups at all then, until the key is changed.
   options.offsets_topic_replication_factor = 1;
@@ -29,6 +31,17 @@ std::vector<broker::Listener> BrokerListeners(const config::ServerConfig& config
   return listeners;
 }
 
+namespace {
+
+group::GroupConfig::MigrationPolicy MigrationPolicyNamed(std::string_view name) {
+  using Policy = group::GroupConfig::MigrationPolicy;
+  if (name == "disabled") return Policy::kDisabled;
+  if (name == "upgrade") return Policy::kUpgrade;
+  return name == "downgrade" ? Policy::kDowngrade : Policy::kBidirectional;
+}
+
+}  // namespace
+
 group::GroupConfig GroupOptions(const config::ServerConfig& config) {
   group::GroupConfig options;
   options.group_min_session_timeout_ms = config.group_min_session_timeout_ms;
@@ -39,6 +52,11 @@ group::GroupConfig GroupOptions(const config::ServerConfig& config) {
   options.offsets_retention_ms = int64_t{config.offsets_retention_minutes} * 60'000;
   options.offsets_retention_check_interval_ms = config.offsets_retention_check_interval_ms;
   options.offsets_commit_timeout_ms = config.offsets_commit_timeout_ms;
+  const config::ServerConfig::ConsumerGroups& consumer = config.consumer_groups;
+  options.group_consumer_migration_policy = MigrationPolicyNamed(consumer.migration_policy);
+  options.group_consumer_max_size = consumer.max_size;
+  options.group_consumer_assignors = consumer.assignors;
+  options.group_consumer_regex_refresh_interval_ms = consumer.regex_refresh_interval_ms;
   return options;
 }
 

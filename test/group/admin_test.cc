@@ -183,15 +183,17 @@ TEST_F(AdminTest, CountsFollowTheStates) {
   EXPECT_EQ(shard_->counts().offsets, 0u);
 }
 
-// ── Groups that are not served ──
+// ── Groups of other types ──
 
 TEST_F(AdminTest, GroupsOfOtherTypesAreListedAndNotDescribed) {
   ConsumerGroup("empty", false);
   ConsumerGroup("running", true);
   ShareGroup("share");
   Restart();
-  EXPECT_THAT(List(), UnorderedElementsAre("empty:Empty:consumer:consumer", "running:Unknown:consumer:consumer",
+  EXPECT_THAT(List(), UnorderedElementsAre("empty:Empty:consumer:consumer", "running:Assigning:consumer:consumer",
                                            "share:Empty:share:share"));
+  EXPECT_THAT(List({"assigning"}), SizeIs(1));
+  EXPECT_THAT(List({}, {"Consumer"}), SizeIs(2));
   EXPECT_THAT(List({}, {"Share"}), SizeIs(1));
   EXPECT_EQ(Describe("running").error, kGroupIdNotFound);
   EXPECT_EQ(Describe("running").error_message, "Group running is not a classic group.");
@@ -199,27 +201,27 @@ TEST_F(AdminTest, GroupsOfOtherTypesAreListedAndNotDescribed) {
   EXPECT_EQ(shard_->counts().empty, 0u);
 }
 
-TEST_F(AdminTest, NothingThatAClassicMemberDoesTouchesThem) {
+TEST_F(AdminTest, AClassicMemberOfAnotherProtocolDoesNotTouchAConsumerGroup) {
   ConsumerGroup("g", true);
   Restart();
   size_t records = log_.size();
-  EXPECT_EQ(JoinError(JoinRequest()), kInconsistentGroupProtocol);
+  JoinGroupRequest connect = JoinRequest();
+  connect.protocol_type = "connect";
+  EXPECT_EQ(JoinError(connect), kInconsistentGroupProtocol);
   EXPECT_EQ(Heartbeat("m", 3), kUnknownMemberId);
   EXPECT_EQ(Synced(Sync("m", 3)).error, kUnknownMemberId);
   EXPECT_EQ(LeaveOne("m"), kUnknownMemberId);
-  EXPECT_EQ(Commit("m", 3, 1), kUnknownMemberId);
+  EXPECT_EQ(Commit("m", 3, 1), kStaleMemberEpoch);
   EXPECT_EQ(Commit("", -1, 1), kUnknownMemberId);
   EXPECT_EQ(DeleteOne("g"), kNonEmptyGroup);
-  Pass(int64_t{100} * 24 * 3'600'000);
   EXPECT_EQ(log_.size(), records);
 }
 
-TEST_F(AdminTest, TheirOffsetsAreServedAndDoNotExpire) {
+TEST_F(AdminTest, OffsetsOfAnEmptyConsumerGroupAreServed) {
   ConsumerGroup("g", false);
   Restart();
   EXPECT_EQ(Commit("", -1, 7), kNone);
   EXPECT_EQ(CommittedOffsetOf("g", "t"), 7);
-  Pass(int64_t{100} * 24 * 3'600'000);
   Restart();
   EXPECT_EQ(CommittedOffsetOf("g", "t"), 7);
   OffsetFetchRequest stranger{.group_id = "g", .member_id = "x", .member_epoch = 3};

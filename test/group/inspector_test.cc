@@ -12,9 +12,9 @@ void PutOffsets(const Group& group, std::ostream& out) {
     for (const auto& [partition, cell] : partitions) {
       if (!cell.committed.has_value()) continue;
       const CommittedOffset& offset = *cell.committed;
-      out << topic << '-' << partition << ": " << offset.offset << ' ' << offset.leader_epoch << ' '
-          << offset.metadata << ' ' << offset.commit_timestamp_ms << ' ' << offset.expire_timestamp_ms << ' '
-          << offset.topic_id.ToString() << '\n';
+      out << topic << '-' << partition << ": " << offset.offset << ' ' << offset.leader_epoch << ' ' << offset.metadata
+          << ' ' << offset.commit_timestamp_ms << ' ' << offset.expire_timestamp_ms << ' ' << offset.topic_id.ToString()
+          << '\n';
     }
   }
 }
@@ -31,6 +31,47 @@ void PutClassic(const Group& group, std::ostream& out) {
   }
 }
 
+void PutOwned(std::string_view what, const OwnedPartitions& owned, std::ostream& out) {
+  out << ' ' << what << " {";
+  for (const OwnedPartition& one : owned) {
+    out << ' ' << one.id.topic_id.ToString() << '-' << one.id.partition << '@' << one.epoch;
+  }
+  out << " }";
+}
+
+void PutMember(const ConsumerMember& member, std::ostream& out) {
+  out << member.id << ' ' << member.instance_id.value_or("dynamic") << ' ' << member.rack_id.value_or("no rack") << ' '
+      << member.client_id << ' ' << member.client_host << ' ' << member.rebalance_timeout_ms << ' '
+      << member.server_assignor.value_or("any assignor") << " names {";
+  for (const std::string& name : member.subscribed_names) out << ' ' << name;
+  out << " } regex '" << member.subscribed_regex << "' epoch " << member.epoch << " after " << member.previous_epoch
+      << " state " << static_cast<int>(member.state);
+  if (member.classic.has_value()) {
+    out << " classic " << member.classic->session_timeout_ms;
+    for (const MemberProtocol& protocol : member.classic->protocols) out << ' ' << protocol.name << protocol.metadata;
+  }
+  PutOwned("has", member.assigned, out);
+  PutOwned("revokes", member.pending_revocation, out);
+  out << (member.has_target ? " target {" : " no target {");
+  for (size_t i = 0; i < member.target.topic_count(); ++i) {
+    for (int32_t partition : member.target.partitions(i)) {
+      out << ' ' << member.target.topic_id(i).ToString() << '-' << partition;
+    }
+  }
+  out << " }\n";
+}
+
+void PutConsumer(const ConsumerGroup& consumer, std::ostream& out) {
+  out << "epoch " << consumer.group_epoch << " hash " << consumer.metadata_hash << " assigned "
+      << consumer.assignment_epoch << " at " << consumer.assignment_timestamp_ms << '\n';
+  for (const auto& [id, member] : consumer.members()) PutMember(member, out);
+  for (const auto& [regex, resolved] : consumer.resolved()) {
+    out << "regex '" << regex << "' at " << resolved.version << ' ' << resolved.timestamp_ms << ':';
+    for (const std::string& topic : resolved.topics) out << ' ' << topic;
+    out << '\n';
+  }
+}
+
 }  // namespace
 
 std::map<std::string, ShardInspector::Durable> ShardInspector::DurableState(const GroupShard& shard) {
@@ -39,16 +80,37 @@ std::map<std::string, ShardInspector::Durable> ShardInspector::DurableState(cons
     std::ostringstream text;
     std::ostringstream offsets;
     if (group->type == GroupType::kClassic && group->has_record) PutClassic(*group, text);
+    if (group->consumer != nullptr) PutConsumer(*group->consumer, text);
     for (const std::string& key : group->other_record_keys) text << key << '\n';
     PutOffsets(*group, offsets);
     bool settled = group->Is(GroupState::kEmpty) || group->Is(GroupState::kStable);
-    state[id] = {text.str(), offsets.str(), !settled};
+    bool behind = group->consumer != nullptr && group->consumer->must_rewrite;
+    state[id] = {text.str(), offsets.str(), !settled || behind};
   }
   return state;
 }
 
-size_t ShardInspector::PendingWrites(const GroupShard& shard) { return shard.impl_->writes_.size(); }
-size_t ShardInspector::MemberBytes(const GroupShard& shard) { return shard.impl_->member_bytes_; }
+std::map<std::string, ShardInspector::Holding> ShardInspector::Holdings(const GroupShard& shard,
+                                                                        const std::string& group_id) {
+  std::map<std::string, Holding> holdings;
+  const Group* group = shard.impl_->Find(group_id);
+  if (group == nullptr || group->consumer == nullptr) return holdings;
+  for (const auto& [id, member] : group->consumer->members()) {
+    Holding& holding = holdings[id];
+    for (const OwnedPartition& one : member.assigned) holding.assigned.push_back(one.id);
+    for (const OwnedPartition& one : member.pending_revocation) holding.revoking.push_back(one.id);
+    holding.target = member.target;
+    holding.epoch = member.epoch;
+  }
+  return holdings;
+}
+
+size_t ShardInspector::PendingWrites(const GroupShard& shard) {
+  return shard.impl_->writes_.size();
+}
+size_t ShardInspector::MemberBytes(const GroupShard& shard) {
+  return shard.impl_->member_bytes_;
+}
 
 namespace {
 

@@ -1,5 +1,5 @@
-// Offsets: who may commit when, what is visible when, deletion. Answers are those of Apache Kafka 4.3.1, which was asked
-// the same.
+// Offsets: who may commit when, what is visible when, deletion. Answers are those of Apache Kafka 4.3.1, which was
+// asked the same.
 #include "group/shard_fixture.h"
 
 namespace kb::group {
@@ -386,11 +386,11 @@ class TransactionalOffsetsTest : public OffsetsTest {
   }
   // The record of a commit by another shard.
   RecordBytes RecordOf(int64_t offset) {
-    GroupShard writer(config_, random_);
+    GroupShard writer(config_, random_, topics_);
     writer.Loaded(now_);
     return writer.OffsetCommit(1, CommitRequest("", -1, offset), now_).records.at(0);
   }
-  TransactionalOffsetsTest() { shard_ = std::make_unique<GroupShard>(config_, random_); }
+  TransactionalOffsetsTest() { shard_ = std::make_unique<GroupShard>(config_, random_, topics_); }
 };
 
 TEST_F(TransactionalOffsetsTest, CountWhenTheTransactionIsCommitted) {

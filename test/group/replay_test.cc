@@ -1,8 +1,8 @@
 // Replay: a shard that has read the log knows what the one that wrote it knew.
 //
-// A seeded driver lets clients that make mistakes join, sync, commit, leave, crash and administer a few groups, lets time
-// pass, commits late and makes appends fail. Whenever nothing is on its way to the log, a fresh shard reads it and must
-// agree; and at the end every request has been answered exactly once (the fixture sees second answers).
+// A seeded driver lets clients that make mistakes join, sync, commit, leave, crash and administer a few groups, lets
+// time pass, commits late and makes appends fail. Whenever nothing is on its way to the log, a fresh shard reads it and
+// must agree; and at the end every request has been answered exactly once (the fixture sees second answers).
 #include <set>
 
 #include "group/records.h"
@@ -187,7 +187,7 @@ class ReplayTest : public ShardFixture {
 
   Durable Replayed() {
     Random random(1);
-    GroupShard fresh(config_, random);
+    GroupShard fresh(config_, random, topics_);
     for (const LogEntry& entry : log_) ReplayInto(fresh, entry);
     fresh.Loaded(now_);
     ++replays_;
@@ -223,7 +223,8 @@ class ReplayTest : public ShardFixture {
     EXPECT_EQ(ShardInspector::PendingWrites(*shard_), 0u);
     EXPECT_EQ(shard_->NextDeadlineMs(), std::nullopt);
     GroupCounts counts = shard_->counts();
-    EXPECT_EQ(counts.empty + counts.stable + counts.preparing_rebalance + counts.completing_rebalance + counts.dead, 0u);
+    EXPECT_EQ(counts.empty + counts.stable + counts.preparing_rebalance + counts.completing_rebalance + counts.dead,
+              0u);
     EXPECT_EQ(counts.offsets, 0u);
     EXPECT_TRUE(Replayed().empty());
   }
@@ -274,7 +275,7 @@ TEST_F(ReplayTest, TheDriverGetsGroupsThroughRebalances) {
 // ── Odd logs ──
 
 TEST_F(ReplayTest, ARecordThatIsNoneIsReportedAndLeavesNothing) {
-  GroupShard shard(config_, random_);
+  GroupShard shard(config_, random_, topics_);
   EXPECT_FALSE(shard.Replay(AsBytes(""), std::nullopt, {}).ok());
   RecordBytes offset = EncodeOffset("g", "t", 0, {.offset = 1});
   EXPECT_FALSE(shard.Replay(AsBytes(offset.key), AsBytes("\1\2\3"), {}).ok());
@@ -285,14 +286,14 @@ TEST_F(ReplayTest, ARecordThatIsNoneIsReportedAndLeavesNothing) {
 }
 
 TEST_F(ReplayTest, AnUnknownTypeOfRecordIsReadPast) {
-  GroupShard shard(config_, random_);
+  GroupShard shard(config_, random_, topics_);
   uint8_t key[] = {0x7f, 0xff, 1, 2, 3};
   EXPECT_TRUE(shard.Replay(key, AsBytes("anything"), {}).ok());
   EXPECT_TRUE(shard.Replay(key, std::nullopt, {}).ok());
 }
 
 TEST_F(ReplayTest, TombstonesOfWhatIsNotThereAreFine) {
-  GroupShard shard(config_, random_);
+  GroupShard shard(config_, random_, topics_);
   EXPECT_TRUE(shard.Replay(AsBytes(EncodeOffsetTombstone("g", "t", 0).key), std::nullopt, {}).ok());
   EXPECT_TRUE(shard.Replay(AsBytes(EncodeGroupTombstone("g").key), std::nullopt, {}).ok());
   shard.Loaded(now_);

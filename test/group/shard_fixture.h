@@ -19,6 +19,7 @@
 
 #include "base/random.h"
 #include "group/shard.h"
+#include "group/simulated_surroundings.h"
 
 namespace kb::group {
 
@@ -26,12 +27,20 @@ namespace kb::group {
 class ShardInspector {
  public:
   struct Durable {
-    std::string group;    // of a classic group: its record's content; of another: its keys
+    std::string group;  // what the records of a classic or consumer group say; of another: its keys
     std::string offsets;
     bool rebalancing = false;  // what it knows is not what its last record says
     bool operator==(const Durable& other) const { return group == other.group && offsets == other.offsets; }
   };
+  // A member of a consumer group.
+  struct Holding {
+    std::vector<PartitionId> assigned;
+    std::vector<PartitionId> revoking;
+    Assignment target;
+    int32_t epoch = 0;
+  };
   static std::map<std::string, Durable> DurableState(const GroupShard& shard);
+  static std::map<std::string, Holding> Holdings(const GroupShard& shard, const std::string& group_id);
   static size_t PendingWrites(const GroupShard& shard);
   static size_t MemberBytes(const GroupShard& shard);
 };
@@ -49,7 +58,7 @@ class ShardFixture : public ::testing::Test {
   // A new shard that has read the log, as after a restart or a change of leader.
   void Restart() {
     if (shard_ != nullptr) Deliver(shard_->Unload(ErrorCode::kNotCoordinator));
-    shard_ = std::make_unique<GroupShard>(config_, random_);
+    shard_ = std::make_unique<GroupShard>(config_, random_, topics_);
     for (const LogEntry& entry : log_) ReplayInto(*shard_, entry);
     Run(shard_->Loaded(now_));
   }
@@ -262,6 +271,7 @@ class ShardFixture : public ::testing::Test {
 
   GroupConfig config_;
   Random random_{7};
+  SimulatedSurroundings topics_;
   Now now_{.wall_ms = 1'700'000'000'000, .monotonic_ms = 1'000'000};
   std::unique_ptr<GroupShard> shard_;
   std::vector<LogEntry> log_;

@@ -1,0 +1,338 @@
+// ConsumerGroupHeartbeat: members of a consumer group join, stay and leave.
+//
+//   find the group, or make it ─► refuse ─► Install ─► Subscribe ─► BumpEpochIfChanged ─► AssignIfDue ─►
+//   ReconcileMember
+//
+// Everything that can be refused is refused before anything changes.
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "group/impl.h"
+#include "group/regex.h"
+
+namespace kb::group {
+namespace {
+
+constexpr int32_t kJoining = 0;
+constexpr int32_t kLeaving = -1;
+constexpr int32_t kLeavingForAWhile = -2;
+
+ConsumerGroupHeartbeatResponse Refused(Refusal& refusal) {
+  ConsumerGroupHeartbeatResponse response;
+  response.error = refusal.error;
+  response.error_message = std::move(refusal.message);
+  return response;
+}
+
+// What a request says of its member; what it does not say stays.
+ConsumerMemberFacts Updated(ConsumerMemberFacts member, const ConsumerGroupHeartbeatRequest& request) {
+  if (request.instance_id.has_value()) member.instance_id = request.instance_id;
+  if (request.rack_id.has_value()) member.rack_id = request.rack_id;
+  if (request.rebalance_timeout_ms != -1) member.rebalance_timeout_ms = request.rebalance_timeout_ms;
+  if (request.server_assignor.has_value()) member.server_assignor = request.server_assignor;
+  if (request.subscribed_topic_names.has_value()) {
+    member.subscribed_names = *request.subscribed_topic_names;
+    std::vector<std::string>& names = member.subscribed_names;
+    std::sort(names.begin(), names.end());
+    names.erase(std::unique(names.begin(), names.end()), names.end());
+  }
+  if (request.subscribed_topic_regex.has_value()) member.subscribed_regex = *request.subscribed_topic_regex;
+  member.client_id = request.caller.client_id;
+  member.client_host = "/" + request.caller.client_host;
+  member.classic.reset();
+  return member;
+}
+
+Assignment AssignmentOf(const OwnedPartitions& owned) {
+  std::vector<PartitionId> partitions;
+  partitions.reserve(owned.size());
+  for (const OwnedPartition& one : owned) partitions.push_back(one.id);
+  return Assignment(std::move(partitions));
+}
+
+bool IsSubset(const std::optional<std::vector<PartitionId>>& owned, const OwnedPartitions& assigned) {
+  if (!owned.has_value()) return false;
+  return std::all_of(owned->begin(), owned->end(), [&](const PartitionId& id) { return FindIn(assigned, id); });
+}
+
+// 0 may always join anew. A member may have missed the answer that took it to its epoch.
+std::optional<std::string> RefuseEpoch(const ConsumerMemberFacts& member,
+                                       const ConsumerGroupHeartbeatRequest& request) {
+  const int32_t epoch = request.member_epoch;
+  if (epoch == kJoining || epoch == member.epoch) return std::nullopt;
+  if (epoch < member.epoch && epoch == member.previous_epoch && IsSubset(request.owned, member.assigned)) {
+    return std::nullopt;
+  }
+  return std::string("The consumer group member has a ") + (epoch > member.epoch ? "greater" : "smaller") +
+         " member epoch (" + std::to_string(epoch) + ") than the one known by the group coordinator (" +
+         std::to_string(member.epoch) + "). The member must abandon all its partitions and rejoin.";
+}
+
+MaybeRefused UnknownMember(const ConsumerGroupHeartbeatRequest& request) {
+  return Refusal{ErrorCode::kUnknownMemberId,
+                 "Member " + request.member_id + " is not a member of group " + request.group_id + "."};
+}
+
+// holder: who has the instance id.
+MaybeRefused RefuseStatic(const ConsumerMember* holder, const ConsumerGroupHeartbeatRequest& request) {
+  if (holder == nullptr) {
+    return Refusal{ErrorCode::kUnknownMemberId, "Instance id " + *request.instance_id + " is unknown."};
+  }
+  if (holder->id == request.member_id) return std::nullopt;
+  return Refusal{ErrorCode::kFencedInstanceId, "Static member " + request.member_id + " with instance id " +
+                                                   *request.instance_id + " was fenced by member " + holder->id + "."};
+}
+
+MaybeRefused RefuseState(const ConsumerMemberFacts& member, const ConsumerGroupHeartbeatRequest& request) {
+  if (std::optional<std::string> message = RefuseEpoch(member, request)) {
+    return Refusal{ErrorCode::kFencedMemberEpoch, std::move(*message)};
+  }
+  const bool gave_up_all = request.owned.has_value() && request.owned->empty();
+  if (member.state != MemberState::kUnknown || gave_up_all) return std::nullopt;
+  return Refusal{ErrorCode::kFencedMemberEpoch,
+                 "The consumer group member is in a unknown state. The member must abandon all its partitions and "
+                 "rejoin."};
+}
+
+}  // namespace
+
+void GroupShard::Impl::ConsumerHeartbeat(Step& step, Ticket ticket, ConsumerGroupHeartbeatRequest request) {
+  if (request.member_epoch < 0) return ConsumerLeave(step, ticket, request);
+  ConsumerFound found;
+  MaybeRefused refused = FindConsumerGroup(request, found);
+  if (!refused.has_value()) refused = RefuseBeat(found.consumer(), request);
+  if (refused.has_value()) return step.Answer(ticket, Refused(*refused));
+  if (request.member_id.empty()) request.member_id = random_.NextUuid().ToString();
+  const size_t first = step.out.records.size();
+  Group& group = Install(step, request.group_id, std::move(found));
+  MendLog(step, group);
+  ConsumerGroupHeartbeatResponse response = Beat(step, group, request);
+  NoteWritten(step, group, first);
+  AnswerWhenCommitted(step, group, ticket, std::move(response));
+}
+
+MaybeRefused GroupShard::Impl::FindConsumerGroup(const ConsumerGroupHeartbeatRequest& request, ConsumerFound& found) {
+  Group* group = Find(request.group_id);
+  const bool joins = request.member_epoch == kJoining;
+  if (group == nullptr && !joins) {
+    return Refusal{ErrorCode::kGroupIdNotFound, "Consumer group " + request.group_id + " not found."};
+  }
+  if (group == nullptr && groups_.size() >= config_.most_groups) {
+    return Refusal{ErrorCode::kCoordinatorLoadInProgress, "There are too many groups."};
+  }
+  if (group != nullptr && group->Is(GroupState::kDead)) {
+    return Refusal{ErrorCode::kCoordinatorNotAvailable, "Group " + request.group_id + " is being deleted."};
+  }
+  found.group = group;
+  if (group != nullptr && group->type == GroupType::kConsumer) return std::nullopt;
+  const bool is_empty = group == nullptr || (group->type == GroupType::kClassic && group->Is(GroupState::kEmpty));
+  if (joins && is_empty) {
+    found.fresh = std::make_unique<ConsumerGroup>();
+    return std::nullopt;
+  }
+  if (joins && group->type == GroupType::kClassic) return Upgraded(*group, found.fresh);
+  return Refusal{ErrorCode::kGroupIdNotFound, "Group " + request.group_id + " is not a consumer group."};
+}
+
+MaybeRefused GroupShard::Impl::RefuseBeat(ConsumerGroup& consumer, const ConsumerGroupHeartbeatRequest& request) const {
+  const ConsumerMember* member = consumer.Find(request.member_id);
+  if (member == nullptr && consumer.members().size() >= static_cast<size_t>(config_.group_consumer_max_size)) {
+    return Refusal{ErrorCode::kGroupMaxSizeReached, "The consumer group has reached its maximum capacity of " +
+                                                        std::to_string(config_.group_consumer_max_size) + " members."};
+  }
+  const bool joins = request.member_epoch == kJoining;
+  if (request.instance_id.has_value()) {
+    const ConsumerMember* holder = consumer.FindStatic(*request.instance_id);
+    if (!joins) {
+      if (MaybeRefused refused = RefuseStatic(holder, request)) return refused;
+    } else if (holder != nullptr && !holder->classic.has_value() && holder->epoch != kLeavingForAWhile) {
+      return Refusal{ErrorCode::kUnreleasedInstanceId,
+                     "Static member " + request.member_id + " with instance id " + *request.instance_id +
+                         " cannot join the group because the instance id is owned by " + holder->id + " member."};
+    }
+    if (holder != nullptr) member = holder;
+  } else if (member == nullptr && !joins) {
+    return UnknownMember(request);
+  }
+  if (member != nullptr) {
+    if (MaybeRefused refused = RefuseState(*member, request)) return refused;
+  }
+  return RefuseRegex(consumer, member, request);
+}
+
+// A new expression must be one. What others are subscribed to already has been looked at.
+MaybeRefused GroupShard::Impl::RefuseRegex(const ConsumerGroup& consumer, const ConsumerMember* member,
+                                           const ConsumerGroupHeartbeatRequest& request) const {
+  if (!request.subscribed_topic_regex.has_value() || request.subscribed_topic_regex->empty()) return std::nullopt;
+  const std::string& regex = *request.subscribed_topic_regex;
+  if (consumer.SubscribersOf(regex) > 0 || (member != nullptr && member->subscribed_regex == regex))
+    return std::nullopt;
+  Status compiled = TopicRegex::Check(regex);
+  if (compiled.ok()) return std::nullopt;
+  return Refusal{
+      ErrorCode::kInvalidRegularExpression,
+      "SubscribedTopicRegex `" + regex + "` is not a valid regular expression: " + compiled.error().message + "."};
+}
+
+Group& GroupShard::Impl::Install(Step& step, const std::string& group_id, ConsumerFound found) {
+  if (found.fresh == nullptr) return *found.group;
+  Group& group = found.group != nullptr ? *found.group : Create(group_id, step.now);
+  const bool had_record = group.has_record;
+  // Those who wait for a rebalance of the classic group are told that there is one.
+  Dissolve(step, group, ErrorCode::kRebalanceInProgress);
+  if (had_record) step.Write(EncodeGroupTombstone(group_id));
+  SetType(group, GroupType::kConsumer);
+  group.consumer = std::move(found.fresh);
+  group.cleanup_timer.Cancel();
+  if (group.consumer->members().empty()) return group;
+  WriteWholeGroup(step, group);
+  for (const auto& [id, member] : group.consumer->members()) {
+    RestartConsumerSession(group, *group.consumer->Find(id), step.now);
+  }
+  return group;
+}
+
+ConsumerGroupHeartbeatResponse GroupShard::Impl::Beat(Step& step, Group& group,
+                                                      const ConsumerGroupHeartbeatRequest& request) {
+  ConsumerGroup& consumer = *group.consumer;
+  if (request.instance_id.has_value() && request.member_epoch == kJoining) {
+    if (const ConsumerMember* holder = consumer.FindStatic(*request.instance_id)) {
+      ReplaceMember(step, group, std::string(holder->id), request.member_id);
+    }
+  }
+  const ConsumerMember* known = consumer.Find(request.member_id);
+  ConsumerMemberFacts before;
+  if (known != nullptr) {
+    before = *known;
+  } else {
+    before.id = request.member_id;
+  }
+  const OwnedPartitions had = before.assigned;
+  const bool subscription_changed = Subscribe(step, group, before, Updated(before, request));
+  AssignIfDue(step, group);
+  ReconcileMember(step, group, request.member_id, subscription_changed, request.owned);
+  ConsumerMember& member = *consumer.Find(request.member_id);
+  RestartConsumerSession(group, member, step.now);
+  ConsumerGroupHeartbeatResponse response;
+  response.member_id = member.id;
+  response.member_epoch = member.epoch;
+  response.heartbeat_interval_ms = surroundings_.SettingsOf(group.id).heartbeat_interval_ms;
+  const bool says_all = request.rebalance_timeout_ms != -1 && request.owned.has_value() &&
+                        (request.subscribed_topic_names.has_value() || request.subscribed_topic_regex.has_value());
+  const bool is_news = request.member_epoch == kJoining || says_all || had != member.assigned;
+  if (is_news) response.assignment = AssignmentOf(member.assigned);
+  return response;
+}
+
+// A static member comes back under another id: it has what it had.
+void GroupShard::Impl::ReplaceMember(Step& step, Group& group, const std::string& old_id, const std::string& new_id) {
+  ConsumerGroup& consumer = *group.consumer;
+  ConsumerMember& old = *consumer.Find(old_id);
+  ConsumerMemberFacts facts = old;
+  Assignment target = std::move(old.target);
+  facts.id = new_id;
+  facts.epoch = 0;
+  facts.previous_epoch = 0;
+  consumer.Remove(old_id);
+  for (ConsumerRecordKind kind :
+       {ConsumerRecordKind::kCurrentAssignment, ConsumerRecordKind::kTarget, ConsumerRecordKind::kSubscription}) {
+    step.Write(EncodeConsumerTombstone(kind, group.id, old_id));
+  }
+  ConsumerMember& member = consumer.Update(std::move(facts));
+  member.target = std::move(target);
+  member.has_target = true;
+  step.Write(EncodeSubscription(group.id, member));
+  step.Write(EncodeTarget(group.id, member.id, member.target));
+  step.Write(EncodeCurrentAssignment(group.id, member));
+}
+
+void GroupShard::Impl::RestartConsumerSession(Group& group, ConsumerMember& member, Now now) {
+  const int64_t timeout_ms = member.classic.has_value() ? member.classic->session_timeout_ms
+                                                        : surroundings_.SettingsOf(group.id).session_timeout_ms;
+  Arm(member.session, {.kind = TimerTarget::Kind::kConsumerSession, .group = &group, .consumer_member = &member},
+      now.monotonic_ms + timeout_ms);
+}
+
+void GroupShard::Impl::StartRebalanceTimer(Group& group, ConsumerMember& member, Now now) {
+  Arm(member.rebalance, {.kind = TimerTarget::Kind::kConsumerRebalance, .group = &group, .consumer_member = &member},
+      now.monotonic_ms + member.rebalance_timeout_ms);
+}
+
+// Of a group that was read back.
+void GroupShard::Impl::StartConsumerTimers(Group& group, Now now) {
+  for (const auto& [id, known] : group.consumer->members()) {
+    ConsumerMember& member = *group.consumer->Find(id);
+    RestartConsumerSession(group, member, now);
+    const bool revokes = member.state == MemberState::kUnrevokedPartitions && !member.classic.has_value();
+    if (revokes) StartRebalanceTimer(group, member, now);
+  }
+}
+
+// ── Leaving ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+void GroupShard::Impl::ConsumerLeave(Step& step, Ticket ticket, const ConsumerGroupHeartbeatRequest& request) {
+  ConsumerFound found;
+  MaybeRefused refused = FindConsumerGroup(request, found);
+  const ConsumerMember* member = nullptr;
+  if (!refused.has_value() && request.instance_id.has_value()) {
+    member = found.consumer().FindStatic(*request.instance_id);
+    refused = RefuseStatic(member, request);
+  } else if (!refused.has_value()) {
+    member = found.consumer().Find(request.member_id);
+    if (member == nullptr) refused = UnknownMember(request);
+  }
+  if (refused.has_value()) return step.Answer(ticket, Refused(*refused));
+  Group& group = *found.group;
+  const size_t first = step.out.records.size();
+  MendLog(step, group);
+  ConsumerGroupHeartbeatResponse response;
+  response.member_id = member->id;
+  response.member_epoch = request.member_epoch;
+  if (request.member_epoch == kLeavingForAWhile) {
+    LeaveForAWhile(step, group, *member);
+  } else {
+    FenceMembers(step, group, {member->id});
+  }
+  NoteWritten(step, group, first);
+  AnswerWhenCommitted(step, group, ticket, std::move(response));
+}
+
+// A static member keeps what it has until its session ends, for whoever comes back with its instance id.
+void GroupShard::Impl::LeaveForAWhile(Step& step, Group& group, const ConsumerMember& member) {
+  ConsumerMemberFacts facts = member;
+  facts.epoch = kLeavingForAWhile;
+  facts.pending_revocation.clear();
+  for (OwnedPartition& one : facts.assigned) one.epoch = 0;
+  ConsumerMember& left = group.consumer->Update(std::move(facts));
+  left.rebalance.Cancel();
+  step.Write(EncodeCurrentAssignment(group.id, left));
+}
+
+void GroupShard::Impl::FenceMembers(Step& step, Group& group, const std::vector<std::string>& member_ids) {
+  if (member_ids.empty()) return;
+  ConsumerGroup& consumer = *group.consumer;
+  std::set<std::string> regexes;
+  for (const std::string& id : member_ids) {
+    const ConsumerMember& member = *consumer.Find(id);
+    if (!member.subscribed_regex.empty()) regexes.insert(member.subscribed_regex);
+    for (ConsumerRecordKind kind :
+         {ConsumerRecordKind::kCurrentAssignment, ConsumerRecordKind::kTarget, ConsumerRecordKind::kSubscription}) {
+      step.Write(EncodeConsumerTombstone(kind, group.id, id));
+    }
+    consumer.Remove(id);
+  }
+  for (const std::string& regex : regexes) DropRegexIfUnused(step, group, regex);
+  BumpEpoch(step, group, MetadataHashOf(consumer));
+  if (consumer.members().empty()) ArmCleanup(group, step.now);
+}
+
+// Whichever of a member's timers: it is fenced.
+void GroupShard::Impl::ConsumerTimerFired(Step& step, Group& group, const ConsumerMember& member) {
+  const size_t first = step.out.records.size();
+  MendLog(step, group);
+  FenceMembers(step, group, {member.id});
+  NoteWritten(step, group, first);
+}
+
+}  // namespace kb::group

@@ -1,0 +1,175 @@
+#include "group/consumer_group.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "group/group.h"
+
+namespace kb::group {
+namespace {
+
+// Adds to a count that exists only while it is above zero.
+template <typename Counts>
+void Add(Counts& counts, std::string_view name, int by) {
+  auto found = counts.find(name);
+  if (found == counts.end()) {
+    KB_CHECK(by > 0);
+    counts.emplace(name, static_cast<uint32_t>(by));
+    return;
+  }
+  KB_CHECK(by > 0 || found->second >= static_cast<uint32_t>(-by));
+  found->second += static_cast<uint32_t>(by);
+  if (found->second == 0) counts.erase(found);
+}
+
+}  // namespace
+
+std::string_view NameOf(ConsumerGroupState state) {
+  switch (state) {
+    case ConsumerGroupState::kEmpty:
+      return "Empty";
+    case ConsumerGroupState::kAssigning:
+      return "Assigning";
+    case ConsumerGroupState::kReconciling:
+      return "Reconciling";
+    case ConsumerGroupState::kStable:
+      return "Stable";
+  }
+  KB_CHECK(false);
+}
+
+const OwnedPartition* FindIn(const OwnedPartitions& owned, const PartitionId& id) {
+  auto at = std::lower_bound(owned.begin(), owned.end(), id,
+                             [](const OwnedPartition& one, const PartitionId& other) { return one.id < other; });
+  return at == owned.end() || at->id != id ? nullptr : &*at;
+}
+
+bool ConsumerMemberFacts::SameSubscription(const ConsumerMemberFacts& other) const {
+  return id == other.id && instance_id == other.instance_id && rack_id == other.rack_id &&
+         client_id == other.client_id && client_host == other.client_host &&
+         subscribed_names == other.subscribed_names && subscribed_regex == other.subscribed_regex &&
+         server_assignor == other.server_assignor && rebalance_timeout_ms == other.rebalance_timeout_ms &&
+         classic == other.classic;
+}
+
+bool ConsumerMemberFacts::SameAssignment(const ConsumerMemberFacts& other) const {
+  return epoch == other.epoch && previous_epoch == other.previous_epoch && state == other.state &&
+         assigned == other.assigned && pending_revocation == other.pending_revocation;
+}
+
+ConsumerMember* ConsumerGroup::Find(std::string_view member_id) {
+  auto found = members_.find(member_id);
+  return found == members_.end() ? nullptr : &found->second;
+}
+
+const ConsumerMember* ConsumerGroup::Find(std::string_view member_id) const {
+  auto found = members_.find(member_id);
+  return found == members_.end() ? nullptr : &found->second;
+}
+
+ConsumerMember* ConsumerGroup::FindStatic(std::string_view instance_id) {
+  auto found = static_members_.find(instance_id);
+  return found == static_members_.end() ? nullptr : Find(found->second);
+}
+
+ConsumerGroupState ConsumerGroup::state() const {
+  if (members_.empty()) return ConsumerGroupState::kEmpty;
+  if (group_epoch > assignment_epoch) return ConsumerGroupState::kAssigning;
+  bool reconciled = std::all_of(members_.begin(), members_.end(),
+                                [this](const auto& one) { return one.second.IsReconciledTo(assignment_epoch); });
+  return reconciled ? ConsumerGroupState::kStable : ConsumerGroupState::kReconciling;
+}
+
+ConsumerMember& ConsumerGroup::Update(ConsumerMemberFacts facts) {
+  auto [at, added] = members_.try_emplace(facts.id);
+  ConsumerMember& member = at->second;
+  if (!added) Count(member, -1);
+  static_cast<ConsumerMemberFacts&>(member) = std::move(facts);
+  Count(member, 1);
+  if (member.instance_id.has_value()) static_members_[*member.instance_id] = member.id;
+  return member;
+}
+
+void ConsumerGroup::Remove(std::string_view member_id) {
+  auto found = members_.find(member_id);
+  KB_CHECK(found != members_.end());
+  const ConsumerMember& member = found->second;
+  Count(member, -1);
+  if (member.instance_id.has_value()) {
+    auto of_instance = static_members_.find(*member.instance_id);
+    if (of_instance != static_members_.end() && of_instance->second == member.id) static_members_.erase(of_instance);
+  }
+  members_.erase(found);
+}
+
+void ConsumerGroup::Count(const ConsumerMemberFacts& member, int by) {
+  for (const std::string& name : member.subscribed_names) CountInterest(name, by, 0);
+  if (!member.subscribed_regex.empty()) Add(subscribed_regexes_, member.subscribed_regex, by);
+  if (member.server_assignor.has_value()) Add(assignors_, *member.server_assignor, by);
+  for (const OwnedPartitions* owned : {&member.assigned, &member.pending_revocation}) {
+    for (const OwnedPartition& one : *owned) {
+      uint32_t& owners = owners_[one.id];
+      owners += static_cast<uint32_t>(by);
+      if (owners == 0) owners_.erase(one.id);
+    }
+  }
+  if (!member.classic.has_value()) return;
+  classic_members_ += static_cast<size_t>(by);
+  for (const MemberProtocol& protocol : member.classic->protocols) Add(classic_protocols_, protocol.name, by);
+}
+
+void ConsumerGroup::CountInterest(std::string_view topic, int names, int regexes) {
+  auto found = interests_.find(topic);
+  if (found == interests_.end()) found = interests_.emplace(std::string(topic), Interest{}).first;
+  Interest& interest = found->second;
+  interest.names += static_cast<uint32_t>(names);
+  interest.regexes += static_cast<uint32_t>(regexes);
+  if (interest.names == 0 && interest.regexes == 0) interests_.erase(found);
+}
+
+void ConsumerGroup::SetResolved(std::string_view regex, ResolvedRegex resolved) {
+  RemoveResolved(regex);
+  for (const std::string& topic : resolved.topics) CountInterest(topic, 0, 1);
+  resolved_.emplace(regex, std::move(resolved));
+}
+
+void ConsumerGroup::RemoveResolved(std::string_view regex) {
+  auto found = resolved_.find(regex);
+  if (found == resolved_.end()) return;
+  for (const std::string& topic : found->second.topics) CountInterest(topic, 0, -1);
+  resolved_.erase(found);
+}
+
+uint32_t ConsumerGroup::SubscribersOf(std::string_view regex) const {
+  auto found = subscribed_regexes_.find(regex);
+  return found == subscribed_regexes_.end() ? 0 : found->second;
+}
+
+bool ConsumerGroup::IsHomogeneous() const {
+  if (subscribed_regexes_.empty()) {
+    return std::all_of(interests_.begin(), interests_.end(),
+                       [this](const auto& one) { return one.second.names == members_.size(); });
+  }
+  if (subscribed_regexes_.size() > 1 || subscribed_regexes_.begin()->second != members_.size()) return false;
+  return std::all_of(interests_.begin(), interests_.end(),
+                     [](const auto& one) { return one.second.regexes == 1 && one.second.names == 0; });
+}
+
+std::optional<std::string_view> ConsumerGroup::PreferredAssignor() const {
+  auto most = std::max_element(assignors_.begin(), assignors_.end(),
+                               [](const auto& one, const auto& other) { return one.second < other.second; });
+  if (most == assignors_.end()) return std::nullopt;
+  return most->first;
+}
+
+bool ConsumerGroup::SupportsClassic(std::string_view protocol_type,
+                                    const std::vector<MemberProtocol>& protocols) const {
+  if (protocol_type != "consumer") return false;
+  if (members_.empty()) return !protocols.empty();
+  return std::any_of(protocols.begin(), protocols.end(), [this](const MemberProtocol& protocol) {
+    auto found = classic_protocols_.find(protocol.name);
+    return (found == classic_protocols_.end() ? 0 : found->second) == classic_members_;
+  });
+}
+
+}  // namespace kb::group

@@ -1,0 +1,260 @@
+// From the subscriptions of a consumer group's members to what each member has:
+//
+//   subscription changed ──┐
+//   topics changed ────────┴─► group epoch ─► target of each member (at most once in an assignment interval)
+//   regular expressions are resolved by themselves, behind a timer ─► group epoch
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "group/assignor.h"
+#include "group/impl.h"
+#include "group/reconcile.h"
+#include "group/regex.h"
+#include "group/topics_hash.h"
+
+namespace kb::group {
+
+// ── Subscriptions ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+bool GroupShard::Impl::Subscribe(Step& step, Group& group, const ConsumerMemberFacts& before,
+                                 ConsumerMemberFacts after) {
+  ConsumerGroup& consumer = *group.consumer;
+  const std::string& regex = after.subscribed_regex;
+  const bool names_changed = after.subscribed_names != before.subscribed_names;
+  const bool regex_changed = regex != before.subscribed_regex;
+  // An expression that is still to be resolved changes the target later.
+  const bool has_topics = regex.empty() || consumer.resolved().find(regex) != consumer.resolved().end();
+  const bool is_new_regex = regex_changed && !regex.empty() && consumer.SubscribersOf(regex) == 0;
+  const bool bump = names_changed || (regex_changed && !is_new_regex && has_topics);
+  const bool is_known = consumer.Find(after.id) != nullptr;
+  if (!is_known || !after.SameSubscription(before)) step.Write(EncodeSubscription(group.id, after));
+  std::string id = after.id;
+  consumer.Update(std::move(after));
+  if (regex_changed && !before.subscribed_regex.empty()) DropRegexIfUnused(step, group, before.subscribed_regex);
+  ResolveRegexesIfDue(group, is_new_regex, step.now);
+  if (bump || consumer.topics_seen != changed_topics_) {
+    int64_t hash = MetadataHashOf(consumer);
+    if (bump || hash != consumer.metadata_hash) BumpEpoch(step, group, hash);
+    if (consumer.has_subscription_metadata) {
+      step.Write(EncodeConsumerTombstone(ConsumerRecordKind::kSubscriptionMetadata, group.id));
+      consumer.has_subscription_metadata = false;
+    }
+  }
+  return names_changed || regex_changed;
+}
+
+void GroupShard::Impl::DropRegexIfUnused(Step& step, Group& group, const std::string& regex) {
+  if (group.consumer->SubscribersOf(regex) > 0) return;
+  step.Write(EncodeConsumerTombstone(ConsumerRecordKind::kRegex, group.id, regex));
+  group.consumer->RemoveResolved(regex);
+}
+
+void GroupShard::Impl::BumpEpoch(Step& step, Group& group, int64_t metadata_hash) {
+  ConsumerGroup& consumer = *group.consumer;
+  ++consumer.group_epoch;
+  consumer.metadata_hash = metadata_hash;
+  step.Write(EncodeEpoch(group.id, {consumer.group_epoch, metadata_hash}));
+}
+
+// ── Topics ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+void GroupShard::Impl::TopicsChanged(const std::vector<std::string>& names, bool any_created) {
+  ++changed_topics_;
+  for (const std::string& name : names) topic_hashes_.erase(name);
+  if (any_created) new_topics_version_ = surroundings_.metadata_version();
+}
+
+int64_t GroupShard::Impl::MetadataHashOf(ConsumerGroup& consumer) {
+  consumer.topics_seen = changed_topics_;
+  std::vector<int64_t> hashes;
+  for (const auto& [name, interest] : consumer.interests()) {
+    if (std::optional<TopicShape> topic = surroundings_.TopicByName(name)) hashes.push_back(TopicHashOf(*topic));
+  }
+  return HashOfGroup(hashes);
+}
+
+int64_t GroupShard::Impl::TopicHashOf(const TopicShape& topic) {
+  auto known = topic_hashes_.find(topic.name);
+  if (known != topic_hashes_.end()) return known->second;
+  auto racks_of = [&](int32_t partition) { return surroundings_.RacksOf(topic.id, partition); };
+  int64_t hash = HashOfTopic({topic.id, topic.name, topic.partitions, racks_of});
+  if (topic_hashes_.size() >= kMostTopicHashes) topic_hashes_.clear();
+  topic_hashes_.emplace(topic.name, hash);
+  return hash;
+}
+
+bool GroupShard::Impl::IsSubscribed(const ConsumerGroup& consumer, const ConsumerMemberFacts& member,
+                                    const Uuid& topic_id) const {
+  std::optional<TopicShape> topic = surroundings_.TopicById(topic_id);
+  if (!topic.has_value()) return false;
+  if (std::binary_search(member.subscribed_names.begin(), member.subscribed_names.end(), topic->name)) return true;
+  auto resolved = consumer.resolved().find(member.subscribed_regex);
+  return resolved != consumer.resolved().end() && resolved->second.topics.contains(topic->name);
+}
+
+// ── Regular expressions ────────────────────────────────────────────────────────────────────────────────────────────
+
+void GroupShard::Impl::ResolveRegexesIfDue(Group& group, bool is_new, Now now) {
+  constexpr int64_t kShortestIntervalMs = 10'000;
+  ConsumerGroup& consumer = *group.consumer;
+  if (consumer.subscribed_regexes().empty() || consumer.regex_timer.armed()) return;
+  bool is_due = is_new || consumer.subscribed_regexes().size() != consumer.resolved().size();
+  if (!consumer.resolved().empty()) {
+    const ResolvedRegex& last = consumer.resolved().begin()->second;
+    if (now.wall_ms <= last.timestamp_ms + kShortestIntervalMs) return;
+    is_due |= last.version < new_topics_version_;
+    is_due |= now.wall_ms > last.timestamp_ms + config_.group_consumer_regex_refresh_interval_ms;
+  }
+  if (!is_due) return;
+  Arm(consumer.regex_timer, {.kind = TimerTarget::Kind::kRegex, .group = &group}, now.monotonic_ms);
+}
+
+void GroupShard::Impl::ResolveRegexes(Step& step, Group& group) {
+  ConsumerGroup& consumer = *group.consumer;
+  const size_t first = step.out.records.size();
+  MendLog(step, group);
+  std::vector<std::pair<std::string, TopicRegex>> regexes;
+  for (const auto& [regex, members] : consumer.subscribed_regexes()) regexes.emplace_back(regex, TopicRegex(regex));
+  std::vector<ResolvedRegex> resolved(regexes.size());
+  surroundings_.ForEachTopicName([&](std::string_view topic) {
+    for (size_t i = 0; i < regexes.size(); ++i) {
+      if (regexes[i].second.Matches(topic)) resolved[i].topics.emplace(topic);
+    }
+  });
+  bool has_changed = false;
+  for (size_t i = 0; i < regexes.size(); ++i) {
+    resolved[i].version = surroundings_.metadata_version();
+    resolved[i].timestamp_ms = step.now.wall_ms;
+    auto before = consumer.resolved().find(regexes[i].first);
+    has_changed |=
+        before == consumer.resolved().end() ? !resolved[i].topics.empty() : before->second.topics != resolved[i].topics;
+    step.Write(EncodeRegex(group.id, regexes[i].first, resolved[i]));
+    consumer.SetResolved(regexes[i].first, std::move(resolved[i]));
+  }
+  int64_t hash = MetadataHashOf(consumer);
+  if (has_changed || hash != consumer.metadata_hash) BumpEpoch(step, group, hash);
+  NoteWritten(step, group, first);
+}
+
+// ── Target ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+namespace {
+
+// Topics that members are subscribed to, by their ids. Members with the same subscription share a list.
+class SubscribedTopics {
+ public:
+  struct Topics {
+    std::vector<Uuid> ids;  // of those that exist
+    size_t names = 0;
+  };
+  SubscribedTopics(const ConsumerGroup& consumer, const Surroundings& surroundings)
+      : consumer_(consumer), surroundings_(surroundings) {}
+
+  // Lives as long as this.
+  const Topics& Of(const ConsumerMember& member) {
+    auto [at, is_new] = known_.try_emplace({&member.subscribed_names, &member.subscribed_regex});
+    if (is_new) at->second = Find(member);
+    return at->second;
+  }
+  std::optional<int32_t> PartitionsOf(const Uuid& topic_id) const {
+    auto found = partitions_.find(topic_id);
+    return found == partitions_.end() ? std::nullopt : std::optional(found->second);
+  }
+
+ private:
+  struct Key {
+    const std::vector<std::string>* names;
+    const std::string* regex;
+    bool operator<(const Key& other) const {
+      return *names != *other.names ? *names < *other.names : *regex < *other.regex;
+    }
+  };
+
+  Topics Find(const ConsumerMember& member) {
+    std::set<std::string_view> names(member.subscribed_names.begin(), member.subscribed_names.end());
+    auto resolved = consumer_.resolved().find(member.subscribed_regex);
+    if (resolved != consumer_.resolved().end()) {
+      names.insert(resolved->second.topics.begin(), resolved->second.topics.end());
+    }
+    Topics topics;
+    topics.names = names.size();
+    for (std::string_view name : names) {
+      std::optional<TopicShape> topic = surroundings_.TopicByName(name);
+      if (!topic.has_value()) continue;
+      topics.ids.push_back(topic->id);
+      partitions_[topic->id] = topic->partitions;
+    }
+    return topics;
+  }
+
+  const ConsumerGroup& consumer_;
+  const Surroundings& surroundings_;
+  std::map<Key, Topics> known_;
+  std::unordered_map<Uuid, int32_t> partitions_;
+};
+
+}  // namespace
+
+void GroupShard::Impl::AssignIfDue(Step& step, Group& group) {
+  ConsumerGroup& consumer = *group.consumer;
+  if (consumer.assignment_epoch >= consumer.group_epoch) return;
+  const int64_t interval_ms = surroundings_.SettingsOf(group.id).assignment_interval_ms;
+  const bool is_soon = consumer.assignment_timestamp_ms != 0 && interval_ms != 0 &&
+                       step.now.wall_ms < consumer.assignment_timestamp_ms + interval_ms;
+  if (is_soon) return;
+  SubscribedTopics topics(consumer, surroundings_);
+  AssignorInput input;
+  input.homogeneous = consumer.IsHomogeneous();
+  input.partitions_of = [&](const Uuid& id) { return topics.PartitionsOf(id); };
+  for (const auto& [id, member] : consumer.members()) {
+    const SubscribedTopics::Topics& of_member = topics.Of(member);
+    std::optional<std::string_view> instance_id;
+    if (member.instance_id.has_value()) instance_id = *member.instance_id;
+    input.members.push_back({id, instance_id, of_member.ids, of_member.names, &member.target});
+  }
+  Assignor assign = FindAssignor(consumer.PreferredAssignor().value_or(config_.group_consumer_assignors.front()));
+  if (assign == nullptr) assign = FindAssignor(config_.group_consumer_assignors.front());
+  KB_CHECK(assign != nullptr);
+  AssignmentResult assigned = assign(input);
+  KB_CHECK(assigned.ok());  // every topic in the input exists
+  for (size_t i = 0; i < input.members.size(); ++i) {
+    ConsumerMember& member = *consumer.Find(input.members[i].member_id);
+    if (member.has_target && member.target == (*assigned)[i]) continue;
+    member.target = std::move((*assigned)[i]);
+    member.has_target = true;
+    step.Write(EncodeTarget(group.id, member.id, member.target));
+  }
+  consumer.assignment_epoch = consumer.group_epoch;
+  consumer.assignment_timestamp_ms = step.now.wall_ms;
+  step.Write(EncodeTargetMetadata(group.id, {consumer.assignment_epoch, consumer.assignment_timestamp_ms}));
+}
+
+// ── What a member has ──────────────────────────────────────────────────────────────────────────────────────────────
+
+void GroupShard::Impl::ReconcileMember(Step& step, Group& group, const std::string& member_id,
+                                       bool subscription_changed,
+                                       const std::optional<std::vector<PartitionId>>& owned) {
+  ConsumerGroup& consumer = *group.consumer;
+  ConsumerMember& member = *consumer.Find(member_id);
+  if (!subscription_changed && member.IsReconciledTo(consumer.assignment_epoch)) return;
+  Reconciliation by{.target_epoch = consumer.assignment_epoch,
+                    .target = member.target,
+                    .subscription_changed = subscription_changed,
+                    .is_subscribed = [&](const Uuid& id) { return IsSubscribed(consumer, member, id); },
+                    .is_owned = [&](const PartitionId& id) { return consumer.IsOwned(id); },
+                    .owned = owned};
+  std::optional<ConsumerMemberFacts> reconciled = Reconcile(member, by);
+  KB_CHECK(reconciled.has_value());  // RefuseBeat
+  if (reconciled->SameAssignment(member)) return;
+  consumer.Update(std::move(*reconciled));
+  step.Write(EncodeCurrentAssignment(group.id, member));
+  if (member.classic.has_value()) return;
+  if (member.state == MemberState::kUnrevokedPartitions) {
+    StartRebalanceTimer(group, member, step.now);
+  } else {
+    member.rebalance.Cancel();
+  }
+}
+
+}  // namespace kb::group

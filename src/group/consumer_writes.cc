@@ -1,0 +1,225 @@
+// The records of a consumer group: noting what is being written, writing all of it anew after a failure, and reading
+// them back.
+//
+// Memory changes with the request and the log follows. Where an append fails the log lacks something, and the group is
+// marked: whatever is done with it next begins with writing it as a whole (MendLog). Until that is committed nobody is
+// told anything, so nobody has seen what a restart would not find.
+#include <utility>
+
+#include "base/check.h"
+#include "group/impl.h"
+
+namespace kb::group {
+
+// ── Writing ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+void GroupShard::Impl::NoteWritten(Step& step, Group& group, size_t first) {
+  if (step.out.records.size() == first) return;
+  ConsumerGroupWritten written{RefTo(group), {}};
+  for (size_t i = first; i < step.out.records.size(); ++i) {
+    const RecordBytes& record = step.out.records[i];
+    if (!record.value.has_value()) written.tombstones.push_back(record.key);
+  }
+  group.has_record = true;
+  if (group.consumer != nullptr) ++group.consumer->pending_writes;
+  step.effects.push_back(std::move(written));
+}
+
+void GroupShard::Impl::OnCommitted(Step&, ConsumerGroupWritten& effect) {
+  Group* group = Find(effect.group);
+  if (group == nullptr) return;
+  group->visible = true;
+  if (group->consumer != nullptr && group->consumer->pending_writes > 0) --group->consumer->pending_writes;
+}
+
+void GroupShard::Impl::OnFailed(Step&, ConsumerGroupWritten& effect, ErrorCode) {
+  Group* group = Find(effect.group);
+  if (group == nullptr || group->consumer == nullptr) return;
+  ConsumerGroup& consumer = *group->consumer;
+  if (consumer.pending_writes > 0) --consumer.pending_writes;
+  consumer.must_rewrite = true;
+  consumer.lost_tombstones.insert(effect.tombstones.begin(), effect.tombstones.end());
+}
+
+void GroupShard::Impl::MendLog(Step& step, Group& group) {
+  ConsumerGroup& consumer = *group.consumer;
+  if (!consumer.must_rewrite) return;
+  for (const std::string& key : consumer.lost_tombstones) step.Write({key, std::nullopt});
+  WriteWholeGroup(step, group);
+  consumer.must_rewrite = false;
+  consumer.lost_tombstones.clear();
+}
+
+void GroupShard::Impl::WriteWholeGroup(Step& step, const Group& group) {
+  const ConsumerGroup& consumer = *group.consumer;
+  for (const auto& [id, member] : consumer.members()) step.Write(EncodeSubscription(group.id, member));
+  for (const auto& [regex, resolved] : consumer.resolved()) step.Write(EncodeRegex(group.id, regex, resolved));
+  step.Write(EncodeEpoch(group.id, {consumer.group_epoch, consumer.metadata_hash}));
+  for (const auto& [id, member] : consumer.members()) {
+    if (member.has_target) step.Write(EncodeTarget(group.id, id, member.target));
+  }
+  step.Write(EncodeTargetMetadata(group.id, {consumer.assignment_epoch, consumer.assignment_timestamp_ms}));
+  for (const auto& [id, member] : consumer.members()) step.Write(EncodeCurrentAssignment(group.id, member));
+}
+
+// In the order in which Apache Kafka writes them, and wants to read them.
+void GroupShard::Impl::WriteConsumerTombstones(Step& step, const Group& group) {
+  using enum ConsumerRecordKind;
+  const ConsumerGroup& consumer = *group.consumer;
+  auto write = [&](ConsumerRecordKind kind, std::string_view name) {
+    step.Write(EncodeConsumerTombstone(kind, group.id, name));
+  };
+  for (const std::string& key : consumer.lost_tombstones) step.Write({key, std::nullopt});
+  for (const auto& [id, member] : consumer.members()) write(kCurrentAssignment, id);
+  for (const auto& [id, member] : consumer.members()) write(kTarget, id);
+  write(kTargetMetadata, {});
+  for (const auto& [id, member] : consumer.members()) write(kSubscription, id);
+  for (const auto& [regex, resolved] : consumer.resolved()) write(kRegex, regex);
+  write(kSubscriptionMetadata, {});
+  write(kEpoch, {});
+}
+
+void GroupShard::Impl::AnswerWhenCommitted(Step& step, const Group& group, Ticket ticket, Response response) {
+  if (HasRecords(step)) {
+    step.effects.push_back(ReplyWhenWritten{{ticket, std::move(response)}});
+  } else if (group.consumer == nullptr || group.consumer->pending_writes == 0) {
+    step.Answer(ticket, std::move(response));
+  } else if (timed_out_writes_ < writes_.size()) {
+    // Writes are committed in their order: behind the last one everything is.
+    writes_.back().effects.push_back(ReplyWhenWritten{{ticket, std::move(response)}});
+  } else {
+    step.Answer(ticket, WithError(std::move(response), ErrorCode::kCoordinatorNotAvailable));
+  }
+}
+
+// ── Reading ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+ConsumerGroup& GroupShard::Impl::ConsumerOrReplay(std::string_view group_id) {
+  Group& group = FindOrReplay(group_id);
+  if (group.type == GroupType::kConsumer) return *group.consumer;
+  Step nobody_waits({});
+  Dissolve(nobody_waits, group, ErrorCode::kNone);
+  SetType(group, GroupType::kConsumer);
+  group.consumer = std::make_unique<ConsumerGroup>();
+  group.has_record = true;
+  return *group.consumer;
+}
+
+namespace {
+
+ConsumerMember& MemberOrReplay(ConsumerGroup& consumer, const std::string& id) {
+  ConsumerMember* member = consumer.Find(id);
+  if (member != nullptr) return *member;
+  ConsumerMemberFacts fresh;
+  fresh.id = id;
+  return consumer.Update(std::move(fresh));
+}
+
+// A record may be the first of its member that is left: compaction keeps only the last of each key.
+Status ReplayMember(ConsumerGroup& consumer, const ConsumerRecordKey& key, ByteView value) {
+  const ConsumerMember* known = consumer.Find(key.name);
+  ConsumerMemberFacts facts;
+  if (known != nullptr) facts = *known;
+  facts.id = key.name;
+  KB_RETURN_IF_ERROR(key.kind == ConsumerRecordKind::kSubscription ? DecodeSubscription(value, facts)
+                                                                   : DecodeCurrentAssignment(value, facts));
+  consumer.Update(std::move(facts));
+  return {};
+}
+
+Status ReplayValue(ConsumerGroup& consumer, const ConsumerRecordKey& key, ByteView value) {
+  switch (key.kind) {
+    case ConsumerRecordKind::kEpoch: {
+      Result<EpochFacts> facts = DecodeEpoch(value);
+      if (!facts.ok()) return facts.error();
+      consumer.group_epoch = facts->group_epoch;
+      consumer.metadata_hash = facts->metadata_hash;
+      return {};
+    }
+    case ConsumerRecordKind::kSubscriptionMetadata:
+      consumer.has_subscription_metadata = true;
+      return {};
+    case ConsumerRecordKind::kTargetMetadata: {
+      Result<TargetFacts> facts = DecodeTargetMetadata(value);
+      if (!facts.ok()) return facts.error();
+      consumer.assignment_epoch = facts->assignment_epoch;
+      consumer.assignment_timestamp_ms = facts->assignment_timestamp_ms;
+      return {};
+    }
+    case ConsumerRecordKind::kTarget: {
+      Result<Assignment> target = DecodeTarget(value);
+      if (!target.ok()) return target.error();
+      ConsumerMember& member = MemberOrReplay(consumer, key.name);
+      member.target = std::move(*target);
+      member.has_target = true;
+      return {};
+    }
+    case ConsumerRecordKind::kSubscription:
+    case ConsumerRecordKind::kCurrentAssignment:
+      return ReplayMember(consumer, key, value);
+    case ConsumerRecordKind::kRegex: {
+      Result<ResolvedRegex> resolved = DecodeRegex(value);
+      if (!resolved.ok()) return resolved.error();
+      consumer.SetResolved(key.name, std::move(*resolved));
+      return {};
+    }
+  }
+  KB_CHECK(false);
+}
+
+// Of everything but the group itself.
+void ReplayTombstone(ConsumerGroup& consumer, const ConsumerRecordKey& key) {
+  ConsumerMember* member = consumer.Find(key.name);
+  switch (key.kind) {
+    case ConsumerRecordKind::kEpoch:
+      return;
+    case ConsumerRecordKind::kSubscriptionMetadata:
+      consumer.has_subscription_metadata = false;
+      return;
+    case ConsumerRecordKind::kTargetMetadata:
+      consumer.assignment_epoch = -1;
+      consumer.assignment_timestamp_ms = 0;
+      return;
+    case ConsumerRecordKind::kTarget:
+      if (member == nullptr) return;
+      member->target = {};
+      member->has_target = false;
+      return;
+    case ConsumerRecordKind::kSubscription:
+      if (member != nullptr) consumer.Remove(key.name);
+      return;
+    case ConsumerRecordKind::kCurrentAssignment: {
+      if (member == nullptr) return;
+      ConsumerMemberFacts facts = *member;
+      facts.epoch = facts.previous_epoch = -1;
+      facts.assigned.clear();
+      facts.pending_revocation.clear();
+      consumer.Update(std::move(facts));
+      return;
+    }
+    case ConsumerRecordKind::kRegex:
+      consumer.RemoveResolved(key.name);
+      return;
+  }
+}
+
+}  // namespace
+
+Status GroupShard::Impl::ReplayConsumer(const ConsumerRecordKey& key, std::optional<ByteView> value) {
+  if (value.has_value()) {
+    // Read first: nothing is taken from a record that is none.
+    ConsumerGroup scratch;
+    KB_RETURN_IF_ERROR(ReplayValue(scratch, key, *value));
+    return ReplayValue(ConsumerOrReplay(key.group_id), key, *value);
+  }
+  Group* group = Find(key.group_id);
+  if (group == nullptr || group->consumer == nullptr) return {};
+  ReplayTombstone(*group->consumer, key);
+  if (key.kind != ConsumerRecordKind::kEpoch) return {};
+  group->consumer.reset();
+  group->has_record = false;
+  SetType(*group, GroupType::kClassic);  // what is left of it: offsets
+  return {};
+}
+
+}  // namespace kb::group
