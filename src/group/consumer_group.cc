@@ -83,6 +83,7 @@ ConsumerGroupState ConsumerGroup::state() const {
 ConsumerMember& ConsumerGroup::Update(ConsumerMemberFacts facts) {
   auto [at, added] = members_.try_emplace(facts.id);
   ConsumerMember& member = at->second;
+  if (added) member.joined = ++last_joined_;
   if (!added) Count(member, -1);
   static_cast<ConsumerMemberFacts&>(member) = std::move(facts);
   Count(member, 1);

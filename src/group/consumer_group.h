@@ -108,6 +108,7 @@ struct ConsumerMemberFacts {
 struct ConsumerMember : ConsumerMemberFacts {
   Assignment target;
   bool has_target = false;                   // a record says so, maybe an empty one
+  uint64_t joined = 0;                       // ascending with the order of coming
   TimerQueue<TimerTarget>::Timer session;    // no heartbeat in time
   TimerQueue<TimerTarget>::Timer rebalance;  // has not let go of partitions in time
   TimerQueue<TimerTarget>::Timer join;       // classic: has not come to the rebalance in time
@@ -190,6 +191,7 @@ class ConsumerGroup {
   std::map<std::string, uint32_t, std::less<>> assignors_;
   std::map<std::string, uint32_t, std::less<>> classic_protocols_;
   size_t classic_members_ = 0;
+  uint64_t last_joined_ = 0;
   std::unordered_map<PartitionId, uint32_t> owners_;
 };
 

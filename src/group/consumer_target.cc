@@ -9,6 +9,8 @@
 #include "base/check.h"
 #include "group/assignor.h"
 #include "group/impl.h"
+#include "group/java_order.h"
+#include "group/partition_of_group.h"
 #include "group/reconcile.h"
 #include "group/regex.h"
 #include "group/topics_hash.h"
@@ -177,10 +179,13 @@ class SubscribedTopics {
     if (resolved != consumer_.resolved().end()) {
       names.insert(resolved->second.topics.begin(), resolved->second.topics.end());
     }
+    const std::vector<std::string_view> sorted(names.begin(), names.end());
+    std::vector<int32_t> hashes;
+    for (std::string_view name : sorted) hashes.push_back(JavaStringHash(name));
     Topics topics;
     topics.names = names.size();
-    for (std::string_view name : names) {
-      std::optional<TopicShape> topic = surroundings_.TopicByName(name);
+    for (uint32_t i : JavaWalk(hashes, TableSize::kCopy)) {
+      std::optional<TopicShape> topic = surroundings_.TopicByName(sorted[i]);
       if (!topic.has_value()) continue;
       topics.ids.push_back(topic->id);
       partitions_[topic->id] = topic->partitions;
@@ -193,6 +198,21 @@ class SubscribedTopics {
   std::map<Key, Topics> known_;
   std::unordered_map<Uuid, int32_t> partitions_;
 };
+
+// In the order in which Apache Kafka walks over them, so that ties are decided alike: one who is just joining comes last.
+std::vector<const ConsumerMember*> InTurn(const ConsumerGroup& consumer) {
+  std::vector<const ConsumerMember*> members;
+  for (const auto& [id, member] : consumer.members()) members.push_back(&member);
+  std::sort(members.begin(), members.end(), [](auto* one, auto* other) { return one->joined < other->joined; });
+  const bool last_is_new = !members.empty() && !members.back()->has_target;
+  std::vector<int32_t> hashes;
+  for (const ConsumerMember* member : members) hashes.push_back(JavaStringHash(member->id));
+  if (last_is_new) hashes.pop_back();
+  std::vector<const ConsumerMember*> in_turn;
+  for (uint32_t i : TimelineWalk(hashes)) in_turn.push_back(members[i]);
+  if (last_is_new) in_turn.push_back(members.back());
+  return in_turn;
+}
 
 }  // namespace
 
@@ -207,11 +227,11 @@ void GroupShard::Impl::AssignIfDue(Step& step, Group& group) {
   AssignorInput input;
   input.homogeneous = consumer.IsHomogeneous();
   input.partitions_of = [&](const Uuid& id) { return topics.PartitionsOf(id); };
-  for (const auto& [id, member] : consumer.members()) {
-    const SubscribedTopics::Topics& of_member = topics.Of(member);
+  for (const ConsumerMember* member : InTurn(consumer)) {
+    const SubscribedTopics::Topics& of_member = topics.Of(*member);
     std::optional<std::string_view> instance_id;
-    if (member.instance_id.has_value()) instance_id = *member.instance_id;
-    input.members.push_back({id, instance_id, of_member.ids, of_member.names, &member.target});
+    if (member->instance_id.has_value()) instance_id = *member->instance_id;
+    input.members.push_back({member->id, instance_id, of_member.ids, of_member.names, &member->target});
   }
   Assignor assign = FindAssignor(consumer.PreferredAssignor().value_or(config_.group_consumer_assignors.front()));
   if (assign == nullptr) assign = FindAssignor(config_.group_consumer_assignors.front());
