@@ -33,8 +33,9 @@ bool GroupShard::Impl::Subscribe(Step& step, Group& group, const ConsumerMemberF
   if (!is_known || !after.SameSubscription(before)) step.Write(EncodeSubscription(group.id, after));
   std::string id = after.id;
   consumer.Update(std::move(after));
-  if (regex_changed && !before.subscribed_regex.empty()) DropRegexIfUnused(step, group, before.subscribed_regex);
+  // In this order, as Apache Kafka: when the expression that is being left was resolved still counts.
   ResolveRegexesIfDue(group, is_new_regex, step.now);
+  if (regex_changed && !before.subscribed_regex.empty()) DropRegexIfUnused(step, group, before.subscribed_regex);
   if (bump || consumer.topics_seen != changed_topics_) {
     int64_t hash = MetadataHashOf(consumer);
     if (bump || hash != consumer.metadata_hash) BumpEpoch(step, group, hash);

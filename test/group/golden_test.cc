@@ -9,6 +9,7 @@
 #include "group/consumer_records.h"
 #include "group/records.h"
 #include "group/shard_fixture.h"
+#include "group/topics_hash.h"
 #include "record/batch.h"
 #include "record/compression.h"
 #include "record/iterate.h"
@@ -143,6 +144,41 @@ TEST_F(GoldenGroupsTest, ACleanDirectoryHasTheGroupsOfItsManifest) {
   EXPECT_EQ(OffsetOf("g-txn", "grp", 1), "3  -1");
   EXPECT_EQ(OffsetOf("g-848-re", "grp", 2), "4 re -1");
   EXPECT_EQ(shard_->counts().offsets, 13u);
+}
+
+// What is known of g-848 and g-848-re at each moment of their life, from the records that Apache Kafka wrote.
+TEST_F(GoldenGroupsTest, TheLifeOfAConsumerGroupIsUnderstood) {
+  std::vector<std::string> seen;
+  GroupShard shard(config_, random_, topics_);
+  std::optional<Uuid> topic_id;
+  int64_t hash = 0;
+  auto note = [&](const StoredRecord& stored) {
+    std::optional<ByteView> value;
+    if (stored.value.has_value()) value = AsBytes(*stored.value);
+    ASSERT_TRUE(shard.Replay(AsBytes(stored.key), value, stored.origin).ok());
+    Result<RecordKey> key = DecodeKey(AsBytes(stored.key));
+    const auto* consumer = std::get_if<ConsumerRecordKey>(&*key);
+    if (consumer == nullptr || consumer->group_id != "g-848" || !value.has_value()) return;
+    if (consumer->kind == ConsumerRecordKind::kEpoch && hash == 0) hash = DecodeEpoch(*value)->metadata_hash;
+    if (consumer->kind != ConsumerRecordKind::kCurrentAssignment) return;
+    auto group = shard.ConsumerGroupDescribe({{"g-848"}}).groups.at(0);
+    auto holding = ShardInspector::Holdings(shard, "g-848").at(consumer->name);
+    EXPECT_EQ(Assignment(holding.assigned), holding.target);
+    EXPECT_THAT(holding.revoking, SizeIs(0));
+    if (!holding.assigned.empty()) topic_id = holding.assigned.front().topic_id;
+    seen.push_back(group.group_state + " " + std::to_string(group.group_epoch) + "/" +
+                   std::to_string(group.assignment_epoch) + " " + group.members.at(0).client_id + "@" +
+                   std::to_string(holding.epoch) + " " + std::to_string(holding.assigned.size()));
+  };
+  std::string folder = GOLDEN_SOURCE_DIR "/groups/clean-__consumer_offsets-";
+  for (const char* partition : {"0", "2", "3"}) {
+    ForEachRecord(ReadFile(folder + partition + ".log"), note, [](const Marker&) {});
+  }
+  EXPECT_THAT(seen, ElementsAre("Stable 2/2 cl848@2 4"));
+  // Our hash of the same topic is the one that it wrote.
+  ASSERT_TRUE(topic_id.has_value());
+  auto no_racks = [](int32_t) { return std::vector<std::string>(); };
+  EXPECT_EQ(HashOfGroup({HashOfTopic({*topic_id, "grp", 4, no_racks})}), hash);
 }
 
 TEST_F(GoldenGroupsTest, EveryRecordedPartitionOpens) {
