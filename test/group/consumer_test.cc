@@ -129,6 +129,7 @@ TEST_F(ConsumerTest, APartitionIsGivenWhenTheOtherHasLetGoOfIt) {
   EXPECT_EQ(Told(Beat("a", 2, Parts("t", {0, 1, 2, 3}))), "a@2 t:0,1");
   // It is still responsible for what it has not let go of.
   EXPECT_EQ(Shown(), "Reconciling 3/3: a@2 t:0,1,2,3 → t:0,1; b@3 nothing → t:2,3");
+  Beat("b", 3, {});  // notes that it waits at its epoch
   const size_t records = log_.size();
   EXPECT_EQ(Told(Beat("a", 2, Parts("t", {0, 1, 3}))), "a@2");
   EXPECT_EQ(Told(Beat("a", 2)), "a@2");
