@@ -1,0 +1,303 @@
+#!/usr/bin/python3
+"""Consumer groups of the new protocol (group.protocol=consumer): Apache Kafka's own Java consumer, version 4.3.1, against
+one broker. Members come, go, are killed and come back, and so does the broker: each record is processed, and nothing is
+passed over. What kafka-consumer-groups.sh makes of such groups.
+"""
+import base64
+import collections
+import os
+import re
+import subprocess
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+import batch  # noqa: E402
+import harness  # noqa: E402
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+GROUPS = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"
+SECONDS = 60
+
+
+class Members:
+    """A JVM with members in it, and what has happened to them."""
+
+    def __init__(self, test, group):
+        self.test, self.group = test, group
+        self.events = test.events
+        self.process = subprocess.Popen(
+            harness.oracle_java(CLASSES, "-Xmx256m", *harness.QUICK_JVM) + [os.path.join(HERE, "java", "Members.java")],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            preexec_fn=harness.die_with_parent)
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+        test.addCleanup(self.kill)
+
+    def read(self):
+        for line in self.process.stdout:
+            words = line.rstrip("\n").split(" ")
+            if len(words) >= 2:
+                self.events.add(words)
+
+    def command(self, *words):
+        self.process.stdin.write(" ".join(words) + "\n")
+        self.process.stdin.flush()
+
+    def start(self, name, how, what, **config):
+        config = {"bootstrap.servers": self.test.broker.address, "group.id": self.group, "group.protocol": "consumer",
+                  "client.id": name, "retry.backoff.ms": "50", "reconnect.backoff.ms": "50",
+                  "reconnect.backoff.max.ms": "200", **{k.replace("_", "."): v for k, v in config.items()}}
+        self.command("start", name, how, what, *("%s=%s" % pair for pair in config.items()))
+
+    def close(self, name):
+        since = len(self.events.list)
+        self.command("close", name)
+        self.events.until(lambda e: any(w[:2] == [name, "closed"] for w in e[since:]), name + " closes")
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.reader.join(5)
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+
+class Events:
+    """What all members say, in the order in which it was heard."""
+
+    def __init__(self, test):
+        self.test, self.list, self.news = test, [], threading.Condition()
+
+    def add(self, words):
+        with self.news:
+            self.list.append(words)
+            self.news.notify_all()
+
+    def until(self, holds, what, seconds=SECONDS):
+        deadline = time.monotonic() + seconds
+        with self.news:
+            while not holds(self.list):
+                if not self.news.wait(max(0, deadline - time.monotonic())) and not holds(self.list):
+                    raise AssertionError("not in time: %s\n%s" % (what, "\n".join(
+                        " ".join(words) for words in self.list if words[1] != "got")[-3000:]))
+
+    def got(self):
+        """{(topic, partition): {offset: value}}"""
+        found = collections.defaultdict(dict)
+        for words in self.list:
+            if words[1] == "got":
+                found[words[2], int(words[3])][int(words[4])] = words[5]
+        return found
+
+    def owners(self):
+        """{member: set of partitions} as they were told last."""
+        has = {}
+        for words in self.list:
+            name, what = words[:2]
+            named = set(words[2].split(",")) - {""} if len(words) > 2 else set()
+            if what == "has":
+                has[name] = named
+            elif what in ("revoked", "lost"):
+                has[name] = has.get(name, set()) - named
+            elif what == "closed":
+                has.pop(name, None)
+        return has
+
+
+class ConsumerGroups(harness.BrokerTest):
+    CONFIG = {"group.consumer.min.heartbeat.interval.ms": "100", "group.consumer.heartbeat.interval.ms": "200",
+              "group.consumer.min.session.timeout.ms": "1000", "group.consumer.session.timeout.ms": "4000",
+              "group.consumer.assignment.interval.ms": "0"}
+
+    def setUp(self):
+        super().setUp()
+        self.events = Events(self)
+        self.produced = collections.Counter()
+
+    def group(self):
+        return "group-" + self._testMethodName.replace("_", "-")
+
+    def produce(self, topic, partitions, count=50):
+        """`count` records for each partition, one after another in small batches."""
+        with self.broker.connect(60) as connection:
+            for partition in range(partitions):
+                for _ in range(count // 10):
+                    first = self.produced[topic, partition]
+                    records = [(None, b"%d" % (first + i)) for i in range(10)]
+                    answer = connection.call("Produce", 9, acks=-1, timeoutMs=30000, topicData=[{
+                        "name": topic, "partitionData": [{"index": partition, "records": base64.b64encode(
+                            batch.build(records, timestamp=int(time.time() * 1000))).decode()}]}])
+                    self.assertEqual(0, answer["responses"][0]["partitionResponses"][0]["errorCode"])
+                    self.produced[topic, partition] += 10
+
+    def all_processed(self):
+        """Waits until every record that was produced was processed; and none was passed over on the way."""
+        def done(_):
+            got = self.events.got()
+            return all(len(got[place]) == count for place, count in self.produced.items())
+        self.events.until(done, "everything is processed")
+        for place, values in self.events.got().items():
+            self.assertEqual({i: str(i) for i in range(self.produced[place])}, values, place)
+        reached = collections.Counter()
+        for words in self.events.list:
+            if words[1] == "got":
+                place, offset = (words[2], int(words[3])), int(words[4])
+                self.assertLessEqual(offset, reached[place], "passed over: " + " ".join(words))
+                reached[place] = max(reached[place], offset + 1)
+
+    def until_owners(self, partitions, *names):
+        """Until these members, each with something, have all these partitions between them, each once."""
+        expected = sorted(partitions)
+
+        def settled(_):
+            has = {name: mine for name, mine in self.events.owners().items() if name in names}
+            return len(has) == len(names) and all(has.values()) and sorted(p for mine in has.values() for p in mine) == expected
+        self.events.until(settled, "%s have %s" % (names, expected))
+        return {name: self.events.owners()[name] for name in names}
+
+    @staticmethod
+    def places(topic, partitions):
+        return ["%s-%d" % (topic, i) for i in range(partitions)]
+
+    # ---- members
+
+    def test_members_come_and_go(self):
+        topic = self.topic(partitions=6)
+        members = Members(self, self.group())
+        members.start("a", "names", topic)
+        self.until_owners(self.places(topic, 6), "a")
+        self.produce(topic, 6)
+        members.start("b", "names", topic)
+        has = self.until_owners(self.places(topic, 6), "a", "b")
+        self.assertEqual([3, 3], sorted(map(len, has.values())))
+        members.start("c", "names", topic)
+        has = self.until_owners(self.places(topic, 6), "a", "b", "c")
+        self.assertEqual([2, 2, 2], sorted(map(len, has.values())))
+        self.produce(topic, 6)
+        members.close("b")
+        self.until_owners(self.places(topic, 6), "a", "c")
+        self.produce(topic, 6)
+        self.all_processed()
+        self.assertEqual([], [words for words in self.events.list if words[1] in ("failed", "lost")])
+
+    def test_topics_that_grow_and_come_by_an_expression(self):
+        one = self.topic(partitions=2)
+        prefix = one.split("-")[0]
+        members = Members(self, self.group())
+        members.start("a", "regex", prefix + "-.*")
+        members.start("b", "regex", prefix + "-.*")
+        self.produce(one, 2)
+        self.until_owners(self.places(one, 2), "a", "b")
+        with self.broker.connect(30) as connection:
+            grown = connection.call("CreatePartitions", 3, timeoutMs=30000, topics=[{"name": one, "count": 4, "assignments": None}])
+            self.assertEqual(0, grown["results"][0]["errorCode"])
+        self.until_owners(self.places(one, 4), "a", "b")
+        other = self.topic(partitions=3)  # found when the expression is looked at again, ten seconds after the last time
+        self.until_owners(self.places(one, 4) + self.places(other, 3), "a", "b")
+        self.produce(one, 4)
+        self.produce(other, 3)
+        self.all_processed()
+        members.command("names", "a", other)
+        self.events.until(lambda _: all(place.startswith(other) for place in self.events.owners()["a"]), "a has the other")
+        self.until_owners(self.places(one, 4) + self.places(other, 3), "a", "b")
+
+    def test_a_member_that_is_killed(self):
+        topic = self.topic(partitions=4)
+        here, there = Members(self, self.group()), Members(self, self.group())
+        here.start("a", "names", topic)
+        there.start("b", "names", topic)
+        self.produce(topic, 4)
+        self.until_owners(self.places(topic, 4), "a", "b")
+        there.kill()
+        self.produce(topic, 4)
+        self.until_owners(self.places(topic, 4), "a")  # when the session of the other has ended
+        self.produce(topic, 4)
+        self.all_processed()
+
+    def test_static_members_roll(self):
+        topic = self.topic(partitions=4)
+        members = Members(self, self.group())
+        for name in ("a", "b"):
+            members.start(name, "names", topic, group_instance_id="instance-" + name)
+        before = self.until_owners(self.places(topic, 4), "a", "b")
+        for name in ("a", "b"):
+            self.produce(topic, 4)
+            members.close(name)
+            members.start(name, "names", topic, group_instance_id="instance-" + name)
+            self.assertEqual(before, self.until_owners(self.places(topic, 4), "a", "b"), "each has what it had")
+        self.produce(topic, 4)
+        self.all_processed()
+
+    def test_a_broker_that_is_killed_and_comes_back(self):
+        topic = self.topic(partitions=4)
+        members = Members(self, self.group())
+        for name in ("a", "b", "c"):
+            members.start(name, "names", topic)
+        self.until_owners(self.places(topic, 4), "a", "b", "c")
+        for _ in range(3):
+            self.produce(topic, 4)
+            self.broker.kill()
+            self.broker.start()
+            self.produce(topic, 4)
+        self.all_processed()
+        self.until_owners(self.places(topic, 4), "a", "b", "c")
+        self.assertEqual([], [words for words in self.events.list if words[1] == "lost"], "nobody lost its place")
+
+    def test_range(self):
+        topic = self.topic(partitions=4)
+        members = Members(self, self.group())
+        for name in ("a", "b"):
+            members.start(name, "names", topic, group_remote_assignor="range")
+        has = self.until_owners(self.places(topic, 4), "a", "b")
+        self.assertEqual([set(self.places(topic, 4)[:2]), set(self.places(topic, 4)[2:])],
+                         sorted(has.values(), key=sorted))
+
+    # ---- kafka-consumer-groups.sh
+
+    def tool(self, *arguments, status=0):
+        done = subprocess.run(
+            harness.oracle_java(CLASSES, "-Xmx256m", *harness.QUICK_JVM) +
+            [GROUPS, "--bootstrap-server", self.broker.address, *arguments],
+            capture_output=True, text=True, check=False, preexec_fn=harness.die_with_parent)
+        self.assertEqual(status, done.returncode, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
+    def test_the_tool(self):
+        topic, group = self.topic(partitions=3), self.group()
+        members = Members(self, group)
+        for name in ("a", "b"):
+            members.start(name, "names", topic)
+        self.until_owners(self.places(topic, 3), "a", "b")
+        self.produce(topic, 3)
+        self.all_processed()
+        self.events.until(lambda e: sum(w[1] == "committed" and w[4] == "50" for w in e) == 3, "everything is committed")
+        self.assertIn(group, self.tool("--list").split())
+        self.assertRegex(self.tool("--list", "--type", "consumer"), group)
+        self.assertRegex(self.tool("--list", "--state", "stable"), r"%s\s+Stable" % group)
+        described = self.tool("--describe", "--group", group)
+        for partition in range(3):
+            self.assertRegex(described, r"%s\s+%s\s+%d\s+50\s+50\s+0\s" % (group, topic, partition))
+        self.assertRegex(self.tool("--describe", "--group", group, "--state"), r"uniform\s+Stable\s+2")
+        self.assertRegex(self.tool("--describe", "--group", group, "--state", "--verbose"), r"Stable\s+3\s+3\s+2|Stable\s+\d+\s+\d+\s+2")
+        shown = self.tool("--describe", "--group", group, "--members", "--verbose")
+        self.assertEqual(2, len(re.findall(r"/127\.0\.0\.1", shown)), shown)
+        self.assertEqual(3, sum(len(found.split(",")) for found in re.findall(topic + r":([\d,]+)", shown)) // 2, shown)
+        self.assertIn("only be reset if the group", self.tool(
+            "--reset-offsets", "--group", group, "--topic", topic, "--to-earliest", "--execute"))
+        self.assertIn("not empty", self.tool("--delete", "--group", group))
+        for name in ("a", "b"):
+            members.close(name)
+        self.assertRegex(self.tool("--describe", "--group", group, "--state"), r"Empty\s+0")
+        self.tool("--reset-offsets", "--group", group, "--topic", topic + ":1", "--to-offset", "7", "--execute")
+        self.assertRegex(self.tool("--describe", "--group", group), r"%s\s+1\s+7\s+50\s+43\s" % topic)
+        self.tool("--delete-offsets", "--group", group, "--topic", topic + ":2")
+        self.assertNotRegex(self.tool("--describe", "--group", group), r"%s\s+2\s" % topic)
+        self.tool("--delete", "--group", group)
+        self.assertNotIn(group, self.tool("--list").split())
+
+
+if __name__ == "__main__":
+    CLASSES = harness.ORACLE or harness.need_apache_kafka()
+    harness.main()
