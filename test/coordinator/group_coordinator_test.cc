@@ -25,6 +25,23 @@ using test::PowerLoss;
 
 constexpr BrokerId kNode{1};
 
+// One topic, with as many partitions as a test says.
+class OneTopic : public group::Surroundings {
+ public:
+  int32_t partitions = 2;
+  std::optional<group::TopicShape> TopicByName(std::string_view name) const override {
+    if (name != "topic") return std::nullopt;
+    return group::TopicShape{Uuid(2, 2), "topic", partitions};
+  }
+  std::optional<group::TopicShape> TopicById(const Uuid&) const override { return TopicByName("topic"); }
+  std::vector<std::string> RacksOf(const Uuid&, int32_t) const override { return {}; }
+  void ForEachTopicName(const std::function<void(std::string_view)>& call) const override { call("topic"); }
+  int64_t metadata_version() const override { return 1; }
+  group::ConsumerGroupSettings SettingsOf(std::string_view) const override {
+    return {.session_timeout_ms = 45'000, .heartbeat_interval_ms = 5'000, .assignment_interval_ms = 0};
+  }
+};
+
 class GroupCoordinatorTest : public ::testing::Test {
  protected:
   GroupCoordinatorTest() {
@@ -43,7 +60,7 @@ class GroupCoordinatorTest : public ::testing::Test {
     group::GroupConfig config;
     config.group_initial_rebalance_delay_ms = 0;
     groups_ = std::make_unique<GroupCoordinator>(GroupCoordinator::Environment{
-        **reactor_, *disk_, scheduler_.clock(), NullLogSink(), *partitions_, config});
+        **reactor_, *disk_, scheduler_.clock(), NullLogSink(), *partitions_, config, topics_});
   }
   void Die() {
     if (groups_ == nullptr) return;
@@ -155,6 +172,26 @@ class GroupCoordinatorTest : public ::testing::Test {
     return joined;
   }
 
+  group::ConsumerGroupHeartbeatResponse ConsumerBeat(int32_t epoch, std::optional<std::vector<PartitionId>> owned) {
+    group::ConsumerGroupHeartbeatRequest request;
+    request.version = 1;
+    request.caller = {"client", "127.0.0.1"};
+    request.group_id = "consumers";
+    request.member_id = "member";
+    request.member_epoch = epoch;
+    request.owned = std::move(owned);
+    if (epoch == 0) {
+      request.rebalance_timeout_ms = 10'000;
+      request.subscribed_topic_names = {"topic"};
+    }
+    return Await(Begin([this, request] { return groups_->ConsumerGroupHeartbeat(Id(0), request); }));
+  }
+  group::ConsumerGroupDescribeResponse::Group DescribeConsumers() {
+    reactor::Reactor::Scope scope(**reactor_);
+    return groups_->ConsumerGroupDescribe(Id(0), {{"consumers"}}).groups.at(0);
+  }
+
+  OneTopic topics_;
   test::SimScheduler scheduler_{1};
   test::SimFileSystem files_{1};
   std::unique_ptr<test::SimReactor> reactor_;
@@ -272,6 +309,43 @@ TEST_F(GroupCoordinatorTest, AGroupIsFoundAgainAfterAPowerCut) {
 }
 
 // ---- what stands in the way
+
+// ── Consumer groups ────────────────────────────────────────────────────────────────────────────────────────────────
+
+TEST_F(GroupCoordinatorTest, AMemberOfAConsumerGroupIsStillInItAfterAPowerCut) {
+  LeadAndLoad(0);
+  group::ConsumerGroupHeartbeatResponse joined = ConsumerBeat(0, std::vector<PartitionId>());
+  ASSERT_EQ(joined.error, ErrorCode::kNone);
+  ASSERT_TRUE(joined.assignment.has_value());
+  EXPECT_EQ(joined.assignment->partition_count(), 2u);
+  Restart(PowerLoss::kEverything);
+  LeadAndLoad(0);
+  group::ConsumerGroupDescribeResponse::Group described = DescribeConsumers();
+  EXPECT_EQ(described.group_state, "Stable");
+  ASSERT_EQ(described.members.size(), 1u);
+  EXPECT_EQ(described.members[0].member_epoch, joined.member_epoch);
+  EXPECT_EQ(ConsumerBeat(joined.member_epoch, std::nullopt).member_epoch, joined.member_epoch);
+}
+
+TEST_F(GroupCoordinatorTest, AMemberOfAConsumerGroupGetsThePartitionsThatCome) {
+  LeadAndLoad(0);
+  group::ConsumerGroupHeartbeatResponse joined = ConsumerBeat(0, std::vector<PartitionId>());
+  topics_.partitions = 3;
+  EXPECT_FALSE(ConsumerBeat(joined.member_epoch, std::nullopt).assignment.has_value()) << "nobody has told";
+  {
+    reactor::Reactor::Scope scope(**reactor_);
+    groups_->TopicsChanged({"topic"}, false);
+  }
+  group::ConsumerGroupHeartbeatResponse grown = ConsumerBeat(joined.member_epoch, std::nullopt);
+  EXPECT_GT(grown.member_epoch, joined.member_epoch);
+  ASSERT_TRUE(grown.assignment.has_value());
+  EXPECT_EQ(grown.assignment->partition_count(), 3u);
+}
+
+TEST_F(GroupCoordinatorTest, WhereThereIsNoSuchPartitionConsumerGroupsAreNotCoordinated) {
+  EXPECT_EQ(ConsumerBeat(0, std::vector<PartitionId>()).error, ErrorCode::kNotCoordinator);
+  EXPECT_EQ(DescribeConsumers().error, ErrorCode::kNotCoordinator);
+}
 
 TEST_F(GroupCoordinatorTest, APartitionThatCannotBeReadIsUnavailableAndTheOthersGoOn) {
   LeadAndLoad(0);

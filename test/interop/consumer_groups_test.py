@@ -19,6 +19,7 @@ import harness  # noqa: E402
 HERE = os.path.dirname(os.path.abspath(__file__))
 GROUPS = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"
 SECONDS = 60
+LATER = (14, 15, 16)  # the coordinator is loading, not there yet, or elsewhere
 
 
 class Members:
@@ -199,7 +200,7 @@ class ConsumerGroups(harness.BrokerTest):
         self.produce(one, 4)
         self.produce(other, 3)
         self.all_processed()
-        members.command("names", "a", other)
+        members.command("regex", "a", other + ".*")
         self.events.until(lambda _: all(place.startswith(other) for place in self.events.owners()["a"]), "a has the other")
         self.until_owners(self.places(one, 4) + self.places(other, 3), "a", "b")
 
@@ -253,6 +254,91 @@ class ConsumerGroups(harness.BrokerTest):
         has = self.until_owners(self.places(topic, 4), "a", "b")
         self.assertEqual([set(self.places(topic, 4)[:2]), set(self.places(topic, 4)[2:])],
                          sorted(has.values(), key=sorted))
+
+    # ---- what is refused, as clients see it
+
+    def beat(self, version=1, **values):
+        values = {"groupId": "refused", "memberId": "m", "memberEpoch": 0, "instanceId": None, "rackId": None,
+                  "rebalanceTimeoutMs": 10000, "subscribedTopicNames": [], "serverAssignor": None,
+                  "topicPartitions": [], **values}
+        if version > 0:
+            values.setdefault("subscribedTopicRegex", None)
+
+        def ask(connection):
+            while True:
+                answer = connection.call("ConsumerGroupHeartbeat", version, **values)
+                if answer["errorCode"] not in LATER:
+                    return answer
+                time.sleep(0.05)
+        with self.broker.connect(30) as connection:
+            return ask(connection)
+
+    def test_what_is_refused(self):
+        somewhere = [{"topicId": "AAAAAAAAAAAAAAAAAAAABA", "partitions": [0]}]
+        members = Members(self, "refused")  # makes __consumer_offsets
+        members.start("a", "names", self.topic(), group_instance_id="taken")
+        self.events.until(lambda e: any(w[:2] == ["a", "has"] for w in e), "a is in")
+        for error, message, version, values in (
+                (42, "MemberId can't be empty.", 1, {"memberId": ""}),
+                (42, "MemberId can't be empty.", 0, {"memberId": " ", "memberEpoch": -1}),
+                (0, None, 0, {"memberId": ""}),
+                (42, "GroupId can't be empty.", 1, {"groupId": " "}),
+                (42, "InstanceId can't be empty.", 1, {"instanceId": ""}),
+                (42, "RackId can't be empty.", 1, {"rackId": ""}),
+                (42, "RebalanceTimeoutMs must be provided in first request.", 1, {"rebalanceTimeoutMs": -1}),
+                (42, "TopicPartitions must be empty when (re-)joining.", 1, {"topicPartitions": None}),
+                (42, "TopicPartitions must be empty when (re-)joining.", 1, {"topicPartitions": somewhere}),
+                (42, "Either SubscribedTopicNames or SubscribedTopicRegex must be non-null when (re-)joining.", 1,
+                 {"subscribedTopicNames": None}),
+                (42, "InstanceId can't be null.", 1, {"memberEpoch": -2}),
+                (42, "MemberEpoch is invalid.", 1, {"memberEpoch": -3}),
+                (112, "ServerAssignor é is not supported. Supported assignors: uniform, range.", 1,
+                 {"serverAssignor": "é"}),
+                (69, "Consumer group nobody not found.", 1, {"groupId": "nobody", "memberEpoch": 1}),
+                (25, "Member nobody is not a member of group refused.", 1, {"memberId": "nobody", "memberEpoch": 1}),
+                (25, "Member nobody is not a member of group refused.", 1, {"memberId": "nobody", "memberEpoch": -1}),
+                (111, None, 1, {"memberId": "other", "instanceId": "taken"}),
+                (82, None, 1, {"memberId": "other", "instanceId": "taken", "memberEpoch": 7}),
+                (128, None, 1, {"memberId": "expression", "subscribedTopicRegex": "["})):
+            with self.subTest(error=error, **values):
+                answer = self.beat(version, **values)
+                self.assertEqual(error, answer["errorCode"], answer)
+                if message:
+                    self.assertEqual(message, answer["errorMessage"])
+
+    def test_what_describe_says_of_groups_that_are_none(self):
+        self.beat(groupId="consumers", memberId="m")
+        with self.broker.connect(30) as connection:
+            answer = connection.call("ConsumerGroupDescribe", 1, groupIds=["none", "", "consumers"],
+                                     includeAuthorizedOperations=True)
+        found = {group["groupId"]: group for group in answer["groups"]}
+        self.assertEqual((69, "Group none not found."), (found["none"]["errorCode"], found["none"]["errorMessage"]))
+        self.assertEqual((24, None), (found[""]["errorCode"], found[""]["errorMessage"]))
+        described = found["consumers"]
+        self.assertEqual((0, "Stable", "uniform", ["m"]), (
+            described["errorCode"], described["groupState"], described["assignorName"],
+            [member["memberId"] for member in described["members"]]))
+        self.assertEqual((328, 1), (described["authorizedOperations"] & 328, described["members"][0]["memberType"]))
+
+    def refuses_the_protocol(self, broker):
+        with broker, broker.connect(30) as connection:
+            answer = connection.call("ConsumerGroupHeartbeat", 1, groupId="g", memberId="m", memberEpoch=0, instanceId=None,
+                                     rackId=None, rebalanceTimeoutMs=1, subscribedTopicNames=[], serverAssignor=None,
+                                     subscribedTopicRegex=None, topicPartitions=[])
+            self.assertEqual((35, None), (answer["errorCode"], answer["errorMessage"]))
+            answer = connection.call("ConsumerGroupDescribe", 1, groupIds=["g"], includeAuthorizedOperations=False)
+            self.assertEqual([("g", 35)], [(group["groupId"], group["errorCode"]) for group in answer["groups"]])
+
+    def test_without_the_protocol(self):
+        self.refuses_the_protocol(harness.Broker({"group.coordinator.rebalance.protocols": "classic"}))
+
+    def test_a_directory_that_has_not_finalized_it(self):
+        broker = harness.Broker()
+        broker.write_properties()
+        subprocess.run(harness.oracle_java(CLASSES, *harness.QUICK_JVM) + [
+            "kafka.tools.StorageTool", "format", "-t", "MMvRdwH_R1O3ixIh1-EdSw", "-c", broker.properties,
+            "--feature", "group.version=0"], check=True, capture_output=True)
+        self.refuses_the_protocol(broker)
 
     # ---- kafka-consumer-groups.sh
 
