@@ -25,6 +25,70 @@ CONFIG = {"log.cleaner.enable": "false", "log.initial.task.delay.ms": "100000000
           "log.flush.offset.checkpoint.interval.ms": "1000"}
 
 
+class Members:
+    """Two members of one consumer group (KIP-848), spoken for by hand: each says what it has, and gives up what it must."""
+
+    def __init__(self, test, topic_id, partitions):
+        self.test, self.topic_id, self.partitions = test, topic_id, partitions
+        self.epochs, self.has = {"m-1": 0, "m-2": 0}, {"m-1": [], "m-2": []}
+
+    def beat(self, connection, name, **values):
+        joins = self.epochs[name] == 0
+        answer = connection.call("ConsumerGroupHeartbeat", 1, **{
+            "groupId": "g-848", "memberId": name, "memberEpoch": self.epochs[name], "instanceId": None, "rackId": None,
+            "rebalanceTimeoutMs": 60000 if joins else -1, "subscribedTopicNames": ["grp"] if joins else None,
+            "subscribedTopicRegex": None, "serverAssignor": None,
+            "topicPartitions": [{"topicId": self.topic_id, "partitions": self.has[name]}] if self.has[name] else [],
+            **values})
+        self.test.assertEqual(0, answer["errorCode"], (name, answer))
+        self.epochs[name] = answer["memberEpoch"]
+        if answer["assignment"] is not None:
+            self.has[name] = sorted(p for t in answer["assignment"]["topicPartitions"] for p in t["partitions"])
+        return answer
+
+    def beat_until_settled(self, connection):
+        """Until all partitions are theirs, under one epoch, half of them each."""
+        def all_settled():
+            for name in self.epochs:
+                self.beat(connection, name)
+            self.test.assertEqual(list(range(self.partitions)), sorted(self.has["m-1"] + self.has["m-2"]))
+            self.test.assertEqual(self.partitions // 2, len(self.has["m-1"]))
+            self.test.assertEqual(1, len(set(self.epochs.values())))
+        served.eventually(all_settled)
+
+    def go_on(self, connection):
+        """The coordinator is another, and knows them: no new epoch, and they commit under the one they have."""
+        before = dict(self.epochs), dict(self.has)
+        for name in self.epochs:
+            served.eventually(lambda who=name: self.beat(connection, who))
+        self.test.assertEqual(before, (self.epochs, self.has))
+
+    def commit(self, connection, offset):
+        """Each its own partitions; and what an epoch that is over says does not count."""
+        for name in self.epochs:
+            for epoch, error in ((self.epochs[name], 0), (self.epochs[name] + 1, 113)):
+                answer = connection.call("OffsetCommit", 10, groupId="g-848", generationIdOrMemberEpoch=epoch, memberId=name,
+                                         groupInstanceId=None, topics=[{"topicId": self.topic_id, "partitions": [
+                                             {"partitionIndex": p, "committedOffset": offset, "committedLeaderEpoch": -1,
+                                              "committedMetadata": name} for p in self.has[name]]}])
+                self.test.assertEqual({error}, {p["errorCode"] for t in answer["topics"] for p in t["partitions"]})
+
+    def committed(self, connection):
+        """Asked for by a member, under its epoch."""
+        answer = connection.call("OffsetFetch", 10, requireStable=True, groups=[
+            {"groupId": "g-848", "memberId": "m-1", "memberEpoch": self.epochs["m-1"], "topics": None}])["groups"][0]
+        self.test.assertEqual(0, answer["errorCode"])
+        return {p["partitionIndex"]: p["committedOffset"] for t in answer["topics"] for p in t["partitions"]}
+
+    def described(self, connection):
+        def ask():
+            group = connection.call("ConsumerGroupDescribe", 1, groupIds=["g-848"], includeAuthorizedOperations=False)["groups"][0]
+            self.test.assertEqual(0, group["errorCode"])
+            group["members"].sort(key=lambda member: member["memberId"])
+            return group
+        return served.eventually(ask)
+
+
 class Turn(served.Served):
     """One of the two at work on the directory."""
 
@@ -164,6 +228,32 @@ class BothWays(harness.WithLastWords):
             self.assertEqual(cleaned, self.but_for_control(kafka.everything(), cleaned))
             kafka.broker.stop()
         self.no_fault_in_the_files()
+
+    def test_a_consumer_group_changes_brokers(self):
+        with Turn(self, self.folder, KAFKA) as kafka:
+            topic = kafka.connection.call("Metadata", 12, topics=[{"name": "grp"}])["topics"][0]
+            members = Members(self, topic["topicId"], len(topic["partitions"]))
+            self.assertEqual(0, members.partitions % 2)
+            served.eventually(lambda: members.beat(kafka.connection, "m-1"))
+            members.beat_until_settled(kafka.connection)
+            members.commit(kafka.connection, 1)
+            described = members.described(kafka.connection)
+            kafka.broker.stop()
+        for turn, oracle in enumerate((None, None, KAFKA, None, KAFKA)):
+            with Turn(self, self.folder, oracle) as broker:
+                self.assertEqual(described, members.described(broker.connection))
+                members.go_on(broker.connection)
+                self.assertEqual({1 + turn}, set(members.committed(broker.connection).values()))
+                members.commit(broker.connection, 2 + turn)
+                if turn == 3:  # one leaves and comes back as another
+                    members.beat(broker.connection, "m-2", memberEpoch=-1, topicPartitions=None)
+                    members.epochs["m-2"], members.has["m-2"] = 0, []
+                    members.beat_until_settled(broker.connection)
+                described = members.described(broker.connection)
+                if turn % 2:
+                    broker.broker.stop()
+                else:
+                    broker.broker.kill()
 
     def but_for_control(self, now, before):
         """`now`, without what the one at work writes of itself: the group coordinator's and the share coordinator's records."""
