@@ -45,6 +45,7 @@ TEST(ControllerTest, AFormattedNodeFinalizesWhatWeServe) {
   node.MustStart();
   EXPECT_EQ(node.image().metadata_version(), 30);
   EXPECT_TRUE(node.image().eligible_leader_replicas_enabled());
+  EXPECT_EQ(node.image().FeatureLevel("group.version"), 1);
   EXPECT_EQ(node.image().FeatureLevel("share.version"), 0);
   EXPECT_TRUE(node.image().IsUsable(BrokerId(1)));
   EXPECT_EQ(node.image().FindBroker(BrokerId(1))->epoch, node.controller->broker_epoch());
