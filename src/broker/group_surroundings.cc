@@ -50,15 +50,18 @@ void GroupSurroundings::ForEachTopicName(const std::function<void(std::string_vi
 }
 
 group::ConsumerGroupSettings GroupSurroundings::SettingsOf(std::string_view group_id) const {
-  const config::ServerConfig::ConsumerGroups& server = cluster_.configs->server().consumer_groups;
+  const config::ServerConfig& config = cluster_.configs->server();
   const config::ConfigMap& own = image().ConfigsOf(metadata::ConfigResourceType::kGroup, group_id);
   group::ConsumerGroupSettings settings;
-  settings.session_timeout_ms = ValueOf(own, "consumer.session.timeout.ms", server.session_timeout_ms,
-                                        server.min_session_timeout_ms, server.max_session_timeout_ms);
-  settings.heartbeat_interval_ms = ValueOf(own, "consumer.heartbeat.interval.ms", server.heartbeat_interval_ms,
-                                           server.min_heartbeat_interval_ms, server.max_heartbeat_interval_ms);
-  settings.assignment_interval_ms = ValueOf(own, "consumer.assignment.interval.ms", AssignmentIntervalMs(),
-                                            server.min_assignment_interval_ms, server.max_assignment_interval_ms);
+  settings.session_timeout_ms =
+      ValueOf(own, "consumer.session.timeout.ms", config.group_consumer_session_timeout_ms,
+              config.group_consumer_min_session_timeout_ms, config.group_consumer_max_session_timeout_ms);
+  settings.heartbeat_interval_ms =
+      ValueOf(own, "consumer.heartbeat.interval.ms", config.group_consumer_heartbeat_interval_ms,
+              config.group_consumer_min_heartbeat_interval_ms, config.group_consumer_max_heartbeat_interval_ms);
+  settings.assignment_interval_ms =
+      ValueOf(own, "consumer.assignment.interval.ms", AssignmentIntervalMs(),
+              config.group_consumer_min_assignment_interval_ms, config.group_consumer_max_assignment_interval_ms);
   return settings;
 }
 
@@ -67,7 +70,7 @@ int32_t GroupSurroundings::AssignmentIntervalMs() const {
   constexpr std::string_view kKey = "group.consumer.assignment.interval.ms";
   const config::Layers layers = cluster_.configs->LayersOf(image());
   const bool is_dynamic = layers.broker.contains(kKey) || layers.cluster.contains(kKey);
-  if (!is_dynamic) return cluster_.configs->server().consumer_groups.assignment_interval_ms;
+  if (!is_dynamic) return cluster_.configs->server().group_consumer_assignment_interval_ms;
   return static_cast<int32_t>(config::IntegerOf(config::BrokerValue(layers, kKey).value()));
 }
 

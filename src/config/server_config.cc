@@ -310,23 +310,24 @@ std::vector<std::string> ShortAssignorNames(const std::vector<std::string>& writ
   return names;
 }
 
-void FillConsumerGroups(const Settings& s, ServerConfig* config) {
-  ServerConfig::ConsumerGroups& groups = config->consumer_groups;
-  groups.session_timeout_ms = s.Int("group.consumer.session.timeout.ms");
-  groups.min_session_timeout_ms = s.Int("group.consumer.min.session.timeout.ms");
-  groups.max_session_timeout_ms = s.Int("group.consumer.max.session.timeout.ms");
-  groups.heartbeat_interval_ms = s.Int("group.consumer.heartbeat.interval.ms");
-  groups.min_heartbeat_interval_ms = s.Int("group.consumer.min.heartbeat.interval.ms");
-  groups.max_heartbeat_interval_ms = s.Int("group.consumer.max.heartbeat.interval.ms");
-  groups.assignment_interval_ms = s.Int("group.consumer.assignment.interval.ms");
-  groups.min_assignment_interval_ms = s.Int("group.consumer.min.assignment.interval.ms");
-  groups.max_assignment_interval_ms = s.Int("group.consumer.max.assignment.interval.ms");
-  groups.max_size = s.Int("group.consumer.max.size");
-  groups.regex_refresh_interval_ms = s.Int("group.consumer.regex.refresh.interval.ms");
-  groups.migration_policy = s.Text("group.consumer.migration.policy");
-  for (char& c : groups.migration_policy) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  groups.assignors = ShortAssignorNames(s.List("group.consumer.assignors"));
-  config->group_coordinator_rebalance_protocols = s.List("group.coordinator.rebalance.protocols");
+void FillConsumerGroups(const Settings& s, ServerConfig* c) {
+  c->group_consumer_session_timeout_ms = s.Int("group.consumer.session.timeout.ms");
+  c->group_consumer_min_session_timeout_ms = s.Int("group.consumer.min.session.timeout.ms");
+  c->group_consumer_max_session_timeout_ms = s.Int("group.consumer.max.session.timeout.ms");
+  c->group_consumer_heartbeat_interval_ms = s.Int("group.consumer.heartbeat.interval.ms");
+  c->group_consumer_min_heartbeat_interval_ms = s.Int("group.consumer.min.heartbeat.interval.ms");
+  c->group_consumer_max_heartbeat_interval_ms = s.Int("group.consumer.max.heartbeat.interval.ms");
+  c->group_consumer_assignment_interval_ms = s.Int("group.consumer.assignment.interval.ms");
+  c->group_consumer_min_assignment_interval_ms = s.Int("group.consumer.min.assignment.interval.ms");
+  c->group_consumer_max_assignment_interval_ms = s.Int("group.consumer.max.assignment.interval.ms");
+  c->group_consumer_max_size = s.Int("group.consumer.max.size");
+  c->group_consumer_regex_refresh_interval_ms = s.Int("group.consumer.regex.refresh.interval.ms");
+  c->group_consumer_migration_policy = s.Text("group.consumer.migration.policy");
+  for (char& letter : c->group_consumer_migration_policy) {
+    if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
+  }
+  c->group_consumer_assignors = ShortAssignorNames(s.List("group.consumer.assignors"));
+  c->group_coordinator_rebalance_protocols = s.List("group.coordinator.rebalance.protocols");
 }
 
 void FillMetadataLog(const Settings& s, ServerConfig* c) {

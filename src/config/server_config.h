@@ -75,22 +75,19 @@ struct ServerConfig {
   int32_t group_initial_rebalance_delay_ms = 3'000;
   int32_t group_max_size = INT32_MAX;
   std::vector<std::string> group_coordinator_rebalance_protocols = {"classic", "consumer", "streams"};
-  struct ConsumerGroups {  // group.consumer.…
-    int32_t session_timeout_ms = 45'000;
-    int32_t min_session_timeout_ms = 45'000;
-    int32_t max_session_timeout_ms = 60'000;
-    int32_t heartbeat_interval_ms = 5'000;
-    int32_t min_heartbeat_interval_ms = 5'000;
-    int32_t max_heartbeat_interval_ms = 15'000;
-    int32_t assignment_interval_ms = 1'000;  // as written; may be changed at run time
-    int32_t min_assignment_interval_ms = 0;
-    int32_t max_assignment_interval_ms = 15'000;
-    int32_t max_size = INT32_MAX;
-    int32_t regex_refresh_interval_ms = 600'000;
-    std::string migration_policy = "bidirectional";  // in lower case
-    std::vector<std::string> assignors = {"uniform", "range"};  // short names, each once
-  };
-  ConsumerGroups consumer_groups;
+  int32_t group_consumer_session_timeout_ms = 45'000;
+  int32_t group_consumer_min_session_timeout_ms = 45'000;
+  int32_t group_consumer_max_session_timeout_ms = 60'000;
+  int32_t group_consumer_heartbeat_interval_ms = 5'000;
+  int32_t group_consumer_min_heartbeat_interval_ms = 5'000;
+  int32_t group_consumer_max_heartbeat_interval_ms = 15'000;
+  int32_t group_consumer_assignment_interval_ms = 1'000;  // as written; may be changed at run time
+  int32_t group_consumer_min_assignment_interval_ms = 0;
+  int32_t group_consumer_max_assignment_interval_ms = 15'000;
+  int32_t group_consumer_max_size = INT32_MAX;
+  int32_t group_consumer_regex_refresh_interval_ms = 600'000;
+  std::string group_consumer_migration_policy = "bidirectional";             // in lower case
+  std::vector<std::string> group_consumer_assignors = {"uniform", "range"};  // short names, each once
   int32_t offset_metadata_max_bytes = 4'096;
   int32_t offsets_retention_minutes = 10'080;
   int64_t offsets_retention_check_interval_ms = 600'000;

@@ -52,11 +52,10 @@ group::GroupConfig GroupOptions(const config::ServerConfig& config) {
   options.offsets_retention_ms = int64_t{config.offsets_retention_minutes} * 60'000;
   options.offsets_retention_check_interval_ms = config.offsets_retention_check_interval_ms;
   options.offsets_commit_timeout_ms = config.offsets_commit_timeout_ms;
-  const config::ServerConfig::ConsumerGroups& consumer = config.consumer_groups;
-  options.group_consumer_migration_policy = MigrationPolicyNamed(consumer.migration_policy);
-  options.group_consumer_max_size = consumer.max_size;
-  options.group_consumer_assignors = consumer.assignors;
-  options.group_consumer_regex_refresh_interval_ms = consumer.regex_refresh_interval_ms;
+  options.group_consumer_migration_policy = MigrationPolicyNamed(config.group_consumer_migration_policy);
+  options.group_consumer_max_size = config.group_consumer_max_size;
+  options.group_consumer_assignors = config.group_consumer_assignors;
+  options.group_consumer_regex_refresh_interval_ms = config.group_consumer_regex_refresh_interval_ms;
   return options;
 }
 

@@ -187,6 +187,16 @@ TEST_F(ServerConfigTest, AnOverrideWinsOverTheFile) {
   EXPECT_EQ(config->settings.Int("num.partitions"), 5);
 }
 
+TEST_F(ServerConfigTest, AssignorsOfConsumerGroupsAreKnownByTheirShortNames) {
+  Result<ServerConfig> config = Load(
+      {{"group.consumer.assignors", "org.apache.kafka.coordinator.group.assignor.RangeAssignor,range,uniform"},
+       {"group.consumer.migration.policy", "Upgrade"}});
+  ASSERT_TRUE(config.ok()) << config.error().message;
+  EXPECT_THAT(config->group_consumer_assignors, ElementsAre("range", "uniform"));
+  EXPECT_EQ(config->group_consumer_migration_policy, "upgrade");
+  EXPECT_NE(Refusal({{"group.consumer.assignors", "com.example.Own"}}), "");
+}
+
 TEST_F(ServerConfigTest, LogDirsComeBeforeLogDir) {
   EXPECT_THAT(Load({{"log.dir", "/x"}})->log_dirs, ElementsAre("/tmp/kraft-combined-logs"));
   EXPECT_THAT(Load({{"log.dir", "/x"}, {"log.dirs", std::nullopt}})->log_dirs, ElementsAre("/x"));

@@ -294,7 +294,8 @@ TEST_F(MetadataLogTest, FeaturesThatAreKnownAndNotServedAreNamedOnceAndKept) {
     if (line.find("does not serve") != std::string::npos) warnings.push_back(line);
   }
   ASSERT_EQ(warnings.size(), 1u);
-  EXPECT_THAT(warnings[0], AllOf(HasSubstr("share.version=1"), HasSubstr("streams.version=1"), HasSubstr("transaction.version=2")));
+  EXPECT_THAT(warnings[0],
+              AllOf(HasSubstr("share.version=1"), HasSubstr("streams.version=1"), HasSubstr("transaction.version=2")));
   EXPECT_THAT(warnings[0], Not(AnyOf(HasSubstr("metadata.version"), HasSubstr("group.version"))));
   EXPECT_EQ(loaded.image->FeatureLevel("share.version"), 1);
 

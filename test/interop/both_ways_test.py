@@ -82,7 +82,8 @@ class Members:
 
     def described(self, connection):
         def ask():
-            group = connection.call("ConsumerGroupDescribe", 1, groupIds=["g-848"], includeAuthorizedOperations=False)["groups"][0]
+            group = connection.call("ConsumerGroupDescribe", 1, groupIds=["g-848"],
+                                    includeAuthorizedOperations=False)["groups"][0]
             self.test.assertEqual(0, group["errorCode"])
             group["members"].sort(key=lambda member: member["memberId"])
             return group

@@ -192,7 +192,8 @@ class ConsumerGroups(harness.BrokerTest):
         self.produce(one, 2)
         self.until_owners(self.places(one, 2), "a", "b")
         with self.broker.connect(30) as connection:
-            grown = connection.call("CreatePartitions", 3, timeoutMs=30000, topics=[{"name": one, "count": 4, "assignments": None}])
+            grown = connection.call("CreatePartitions", 3, timeoutMs=30000, topics=[
+                {"name": one, "count": 4, "assignments": None}])
             self.assertEqual(0, grown["results"][0]["errorCode"])
         self.until_owners(self.places(one, 4), "a", "b")
         other = self.topic(partitions=3)  # found when the expression is looked at again, ten seconds after the last time
@@ -366,7 +367,7 @@ class ConsumerGroups(harness.BrokerTest):
         for partition in range(3):
             self.assertRegex(described, r"%s\s+%s\s+%d\s+50\s+50\s+0\s" % (group, topic, partition))
         self.assertRegex(self.tool("--describe", "--group", group, "--state"), r"uniform\s+Stable\s+2")
-        self.assertRegex(self.tool("--describe", "--group", group, "--state", "--verbose"), r"Stable\s+3\s+3\s+2|Stable\s+\d+\s+\d+\s+2")
+        self.assertRegex(self.tool("--describe", "--group", group, "--state", "--verbose"), r"Stable\s+(\d+)\s+\1\s+2")
         shown = self.tool("--describe", "--group", group, "--members", "--verbose")
         self.assertEqual(2, len(re.findall(r"/127\.0\.0\.1", shown)), shown)
         self.assertEqual(3, sum(len(found.split(",")) for found in re.findall(topic + r":([\d,]+)", shown)) // 2, shown)
