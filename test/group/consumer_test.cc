@@ -6,6 +6,7 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 using enum ErrorCode;
 
@@ -483,6 +484,16 @@ TEST_F(ConsumerTest, AnExpressionIsForgottenWithItsLastSubscriber) {
   EXPECT_EQ(Told(Beat("a", 2, {})), "a@3");
   ExpectReplayAgrees();
   Beat("a", -1);
+  ExpectReplayAgrees();
+}
+
+TEST_F(ConsumerTest, AnExpressionIsForgottenWhenItsLastSubscriberLeaves) {
+  MakeTopic("t1", 1);
+  JoinRegex("a", "t.*");
+  Pass(0);
+  EXPECT_THAT(ShardInspector::DurableState(*shard_)["g"].group, HasSubstr("regex 't.*' at"));
+  Beat("a", -1);
+  EXPECT_THAT(ShardInspector::DurableState(*shard_)["g"].group, Not(HasSubstr("regex")));
   ExpectReplayAgrees();
 }
 

@@ -46,7 +46,7 @@ void Put16(size_t number, std::string& out) {
   out += static_cast<char>(number);
 }
 
-void Run(const Records& records) {
+void RunLog(const Records& records) {
   std::string input;
   for (const auto& [key, value] : records) {
     Put16(key.size(), input);
@@ -87,12 +87,12 @@ TEST(GroupFuzzCorpusTest, DamagedLogsDoNoHarm) {
     bytes << file.rdbuf();
     const Records records = RecordsOf(bytes.str());
     ASSERT_FALSE(records.empty()) << entry.path();
-    Run(records);
+    RunLog(records);
     ++logs;
     for (int round = 0; round < 1'000; ++round) {
       Records damaged = records;
       for (uint64_t changes = 1 + random.Below(8); changes > 0 && !damaged.empty(); --changes) Damage(damaged, random);
-      Run(damaged);
+      RunLog(damaged);
     }
   }
   EXPECT_GE(logs, 3);
