@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "group/records.h"
+#include "group/simulated_surroundings.h"
 #include "record/builder.h"
 #include "support/pending.h"
 #include "support/sim_file_system.h"
@@ -25,28 +26,13 @@ using test::PowerLoss;
 
 constexpr BrokerId kNode{1};
 
-// One topic, with as many partitions as a test says.
-class OneTopic : public group::Surroundings {
- public:
-  int32_t partitions = 2;
-  std::optional<group::TopicShape> TopicByName(std::string_view name) const override {
-    if (name != "topic") return std::nullopt;
-    return group::TopicShape{Uuid(2, 2), "topic", partitions};
-  }
-  std::optional<group::TopicShape> TopicById(const Uuid&) const override { return TopicByName("topic"); }
-  std::vector<std::string> RacksOf(const Uuid&, int32_t) const override { return {}; }
-  void ForEachTopicName(const std::function<void(std::string_view)>& call) const override { call("topic"); }
-  int64_t metadata_version() const override { return 1; }
-  group::ConsumerGroupSettings SettingsOf(std::string_view) const override {
-    return {.session_timeout_ms = 45'000, .heartbeat_interval_ms = 5'000, .assignment_interval_ms = 0};
-  }
-};
-
 class GroupCoordinatorTest : public ::testing::Test {
  protected:
   GroupCoordinatorTest() {
     EXPECT_TRUE(files_.CreateDirectories("/data").ok());
     EXPECT_TRUE(files_.SyncDirectory("/").ok());
+    topics_.Create("topic", 2);
+    topics_.settings.assignment_interval_ms = 0;
     Boot();
   }
   ~GroupCoordinatorTest() override { Die(); }
@@ -191,7 +177,7 @@ class GroupCoordinatorTest : public ::testing::Test {
     return groups_->ConsumerGroupDescribe(Id(0), {{"consumers"}}).groups.at(0);
   }
 
-  OneTopic topics_;
+  group::SimulatedSurroundings topics_;
   test::SimScheduler scheduler_{1};
   test::SimFileSystem files_{1};
   std::unique_ptr<test::SimReactor> reactor_;
@@ -330,7 +316,7 @@ TEST_F(GroupCoordinatorTest, AMemberOfAConsumerGroupIsStillInItAfterAPowerCut) {
 TEST_F(GroupCoordinatorTest, AMemberOfAConsumerGroupGetsThePartitionsThatCome) {
   LeadAndLoad(0);
   group::ConsumerGroupHeartbeatResponse joined = ConsumerBeat(0, std::vector<PartitionId>());
-  topics_.partitions = 3;
+  topics_.Grow("topic", 3);
   EXPECT_FALSE(ConsumerBeat(joined.member_epoch, std::nullopt).assignment.has_value()) << "nobody has told";
   {
     reactor::Reactor::Scope scope(**reactor_);

@@ -57,8 +57,12 @@ TEST_F(ConvertTest, JoinGroup) {
     EXPECT_THAT(request.protocols, ElementsAre(MemberProtocol{"range", "meta"}));
     EXPECT_EQ(request.caller.client_host, "host");
   });
-  JoinGroupResponse response{.generation_id = 3, .protocol_type = "consumer", .protocol_name = "range", .leader = "m",
-                             .member_id = "m", .members = {{"m", "i", "meta"}, {"n", std::nullopt, ""}}};
+  JoinGroupResponse response{.generation_id = 3,
+                             .protocol_type = "consumer",
+                             .protocol_name = "range",
+                             .leader = "m",
+                             .member_id = "m",
+                             .members = {{"m", "i", "meta"}, {"n", std::nullopt, ""}}};
   JoinGroupResponse error{.error = ErrorCode::kMemberIdRequired, .member_id = "new"};
   InEveryVersion<message::JoinGroupResponse>([&](int16_t version) {
     response.skip_assignment = version >= 9;
@@ -243,8 +247,11 @@ TEST_F(ConvertTest, Administration) {
   message::DescribeGroupsRequest describe;
   describe.groups = protocol::Array<std::string_view>::Of(arena_, {"g"});
   DescribeGroupsResponse described;
-  described.groups.push_back({.error = ErrorCode::kGroupIdNotFound, .error_message = "why", .group_id = "g",
-                              .group_state = "Dead", .members = {{"m", "i", "c", "/h", "meta", "all"}},
+  described.groups.push_back({.error = ErrorCode::kGroupIdNotFound,
+                              .error_message = "why",
+                              .group_id = "g",
+                              .group_state = "Dead",
+                              .members = {{"m", "i", "c", "/h", "meta", "all"}},
                               .authorized_operations = 7});
   InEveryVersion<message::DescribeGroupsRequest>([&](int16_t version) {
     DescribeGroupsRequest request = FromMessage(Through(describe, version), version);
@@ -274,6 +281,148 @@ TEST_F(ConvertTest, StringsThatAreNoTextBecomeText) {
   std::string longest(32'767, '\xff');  // as text it would not fit an answer
   beat.group_id = longest;
   EXPECT_EQ(FromMessage(beat, 4).group_id, longest);
+}
+
+// ── Consumer groups ────────────────────────────────────────────────────────────────────────────────────────────────
+
+class HeartbeatTest : public ConvertTest {
+ protected:
+  HeartbeatTest() {
+    joins_.group_id = "g";
+    joins_.member_id = "m";
+    joins_.rebalance_timeout_ms = 10'000;
+    joins_.subscribed_topic_names.Reserve(arena_, 0);
+    joins_.topic_partitions.Reserve(arena_, 0);
+  }
+  // "" for one that a group may look at.
+  std::string Refusal(const message::ConsumerGroupHeartbeatRequest& request, int16_t version = 1) {
+    std::optional<ConsumerGroupHeartbeatResponse> refused = CheckHeartbeat(request, version, config_);
+    if (!refused.has_value()) return "";
+    EXPECT_EQ(refused->error, ErrorCode::kInvalidRequest);
+    return refused->error_message.value_or("no message");
+  }
+
+  GroupConfig config_;
+  message::ConsumerGroupHeartbeatRequest joins_;
+};
+
+TEST_F(HeartbeatTest, OwnedPartitionsAscendAndComeOnce) {
+  joins_.member_epoch = 3;
+  joins_.subscribed_topic_names.Add(arena_) = "b\xff";
+  for (uint64_t topic : {2, 1, 2}) {
+    auto& owned = joins_.topic_partitions.Add(arena_);
+    owned.topic_id = Uuid(topic, topic);
+    for (int32_t partition : {1, 0}) owned.partitions.Add(arena_) = partition;
+  }
+  InEveryVersion<message::ConsumerGroupHeartbeatRequest>([&](int16_t version) {
+    if (version >= 1) joins_.subscribed_topic_regex = "a.*";
+    auto request = FromMessage(Through(joins_, version), version, {"client", "host"});
+    EXPECT_EQ(request.member_epoch, 3);
+    EXPECT_EQ(request.caller.client_host, "host");
+    EXPECT_THAT(request.subscribed_topic_names.value(), ElementsAre("b\xef\xbf\xbd"));
+    EXPECT_EQ(request.subscribed_topic_regex.has_value(), version >= 1);
+    EXPECT_THAT(request.owned.value(), ElementsAre(PartitionId{Uuid(1, 1), 0}, PartitionId{Uuid(1, 1), 1},
+                                                   PartitionId{Uuid(2, 2), 0}, PartitionId{Uuid(2, 2), 1}));
+  });
+}
+
+TEST_F(HeartbeatTest, WhatIsNotSaidIsNotSaid) {
+  message::ConsumerGroupHeartbeatRequest stays;
+  stays.group_id = "g";
+  stays.member_id = "m";
+  stays.member_epoch = 3;
+  auto request = FromMessage(Through(stays, 1), 1, {});
+  EXPECT_FALSE(request.owned.has_value());
+  EXPECT_FALSE(request.subscribed_topic_names.has_value());
+  EXPECT_FALSE(request.subscribed_topic_regex.has_value());
+  EXPECT_FALSE(request.server_assignor.has_value());
+  EXPECT_EQ(request.rebalance_timeout_ms, -1);
+  EXPECT_EQ(Refusal(stays), "");
+}
+
+TEST_F(HeartbeatTest, AMemberIdMayBeLeftOutOnlyWhenJoiningInTheFirstVersion) {
+  EXPECT_EQ(Refusal(joins_), "");
+  joins_.member_id = "";
+  EXPECT_EQ(Refusal(joins_, 0), "");
+  EXPECT_EQ(Refusal(joins_, 1), "MemberId can't be empty.");
+  joins_.member_epoch = -1;
+  EXPECT_EQ(Refusal(joins_, 0), "MemberId can't be empty.");
+}
+
+TEST_F(HeartbeatTest, AnAssignorMustBeOneOfTheBrokers) {
+  config_.group_consumer_assignors = {"range"};
+  joins_.server_assignor = "range";
+  EXPECT_FALSE(CheckHeartbeat(joins_, 1, config_).has_value());
+  joins_.server_assignor = "uniform";
+  auto refused = CheckHeartbeat(joins_, 1, config_);
+  ASSERT_TRUE(refused.has_value());
+  EXPECT_EQ(refused->error, ErrorCode::kUnsupportedAssignor);
+  EXPECT_EQ(refused->error_message, "ServerAssignor uniform is not supported. Supported assignors: range.");
+}
+
+TEST_F(HeartbeatTest, AMemberIsBounded) {
+  config_.most_member_bytes = 100;
+  joins_.subscribed_topic_names.Add(arena_) = "topic";
+  EXPECT_EQ(Refusal(joins_), "");
+  for (int i = 0; i < 3; ++i) joins_.subscribed_topic_names.Add(arena_) = "topic";
+  EXPECT_EQ(Refusal(joins_), "The member is too large.");
+  joins_.subscribed_topic_names = {};
+  joins_.member_epoch = 1;
+  auto& owned = joins_.topic_partitions.Add(arena_);
+  for (int32_t i = 0; i < 10; ++i) owned.partitions.Add(arena_) = i;
+  EXPECT_EQ(Refusal(joins_), "The member is too large.");
+}
+
+TEST_F(ConvertTest, ConsumerGroupHeartbeatAnswers) {
+  ConsumerGroupHeartbeatResponse response{.member_id = "m", .member_epoch = 4, .heartbeat_interval_ms = 5};
+  InEveryVersion<message::ConsumerGroupHeartbeatResponse>([&](int16_t version) {
+    response.assignment.reset();
+    EXPECT_EQ(Through(ToMessage(std::as_const(response), version, arena_), version).assignment, nullptr);
+    response.assignment = Assignment({{Uuid(1, 1), 2}, {Uuid(1, 1), 0}});
+    auto message = Through(ToMessage(std::as_const(response), version, arena_), version);
+    EXPECT_EQ(message.member_id, "m");
+    EXPECT_EQ(message.member_epoch, 4);
+    ASSERT_NE(message.assignment, nullptr);
+    ASSERT_THAT(message.assignment->topic_partitions, SizeIs(1));
+    EXPECT_EQ(message.assignment->topic_partitions[0].topic_id, Uuid(1, 1));
+    EXPECT_THAT(message.assignment->topic_partitions[0].partitions, ElementsAre(0, 2));
+  });
+}
+
+TEST_F(ConvertTest, AnErrorMessageIsCutAtAWholeCharacter) {
+  ConsumerGroupHeartbeatResponse response{.error = ErrorCode::kInvalidRequest};
+  response.error_message = std::string(32'766, 'a') + "\xc3\xa9";
+  EXPECT_EQ(Through(ToMessage(std::as_const(response), 1, arena_), 1).error_message, std::string(32'766, 'a'));
+}
+
+TEST_F(ConvertTest, ConsumerGroupDescribeAnswers) {
+  ConsumerGroupDescribeResponse response;
+  auto& group = response.groups.emplace_back();
+  group.group_id = "g";
+  group.group_state = "Stable";
+  group.group_epoch = 5;
+  group.assignment_epoch = 4;
+  group.assignor_name = "uniform";
+  auto& member = group.members.emplace_back();
+  member.member_id = "m";
+  member.client_host = "/h";
+  member.subscribed_topic_names = {"t"};
+  member.subscribed_topic_regex = "";
+  member.assignment = {{Uuid(1, 1), "t", {0, 1}}};
+  member.target_assignment = {{Uuid(1, 1), "t", {1}}};
+  InEveryVersion<message::ConsumerGroupDescribeResponse>([&](int16_t version) {
+    auto message = Through(ToMessage(std::as_const(response), version, arena_), version);
+    ASSERT_THAT(message.groups, SizeIs(1));
+    EXPECT_EQ(message.groups[0].group_epoch, 5);
+    EXPECT_EQ(message.groups[0].authorized_operations, INT32_MIN);
+    ASSERT_THAT(message.groups[0].members, SizeIs(1));
+    const auto& described = message.groups[0].members[0];
+    EXPECT_EQ(described.member_type, version >= 1 ? 1 : -1);
+    EXPECT_THAT(described.subscribed_topic_names, ElementsAre("t"));
+    EXPECT_THAT(described.assignment.topic_partitions[0].partitions, ElementsAre(0, 1));
+    EXPECT_EQ(described.target_assignment.topic_partitions[0].topic_name, "t");
+    EXPECT_THAT(described.target_assignment.topic_partitions[0].partitions, ElementsAre(1));
+  });
 }
 
 }  // namespace
