@@ -128,7 +128,7 @@ MaybeRefused GroupShard::Impl::FindConsumerGroup(const ConsumerGroupHeartbeatReq
   if (group != nullptr && group->type == GroupType::kConsumer) return std::nullopt;
   const bool is_empty = group == nullptr || (group->type == GroupType::kClassic && group->Is(GroupState::kEmpty));
   if (joins && is_empty) {
-    found.fresh = std::make_unique<ConsumerGroup>();
+    found.fresh = std::make_unique<ConsumerGroup>(&member_bytes_);
     return std::nullopt;
   }
   if (joins && group->type == GroupType::kClassic) return Upgraded(*group, found.fresh);
@@ -141,6 +141,7 @@ MaybeRefused GroupShard::Impl::RefuseBeat(ConsumerGroup& consumer, const Consume
     return Refusal{ErrorCode::kGroupMaxSizeReached, "The consumer group has reached its maximum capacity of " +
                                                         std::to_string(config_.group_consumer_max_size) + " members."};
   }
+  if (MaybeRefused refused = RefuseBytes(request)) return refused;
   const bool joins = request.member_epoch == kJoining;
   if (request.instance_id.has_value()) {
     const ConsumerMember* holder = consumer.FindStatic(*request.instance_id);
@@ -161,6 +162,20 @@ MaybeRefused GroupShard::Impl::RefuseBeat(ConsumerGroup& consumer, const Consume
   return RefuseRegex(consumer, member, request);
 }
 
+// Bounds of our own.
+MaybeRefused GroupShard::Impl::RefuseBytes(const ConsumerGroupHeartbeatRequest& request) const {
+  if (!request.subscribed_topic_names.has_value() && !request.subscribed_topic_regex.has_value()) return std::nullopt;
+  size_t bytes = request.subscribed_topic_regex.value_or("").size();
+  if (request.subscribed_topic_names.has_value()) {
+    for (const std::string& name : *request.subscribed_topic_names) bytes += sizeof name + name.size();
+  }
+  if (bytes > kMostConsumerMemberBytes) {
+    return Refusal{ErrorCode::kInvalidRequest, "The subscription of the member is too large."};
+  }
+  if (member_bytes_ + bytes <= config_.most_shard_member_bytes) return std::nullopt;
+  return Refusal{ErrorCode::kCoordinatorLoadInProgress, "There are too many members."};
+}
+
 // A new expression must be one. What others are subscribed to already has been looked at.
 MaybeRefused GroupShard::Impl::RefuseRegex(const ConsumerGroup& consumer, const ConsumerMember* member,
                                            const ConsumerGroupHeartbeatRequest& request) const {
@@ -179,13 +194,16 @@ Group& GroupShard::Impl::Install(Step& step, const std::string& group_id, Consum
   if (found.fresh == nullptr) return *found.group;
   Group& group = found.group != nullptr ? *found.group : Create(group_id, step.now);
   const bool had_record = group.has_record;
+  const int32_t generation_id = group.generation_id;
   // Those who wait for a rebalance of the classic group are told that there is one.
   Dissolve(step, group, ErrorCode::kRebalanceInProgress);
+  WriteLostTombstones(step, group, group.lost_tombstones.size());
   if (had_record) step.Write(EncodeGroupTombstone(group_id));
   SetType(group, GroupType::kConsumer);
   group.consumer = std::move(found.fresh);
-  group.cleanup_timer.Cancel();
+  ArmCleanup(group, step.now);
   if (group.consumer->members().empty()) return group;
+  group.upgraded_from = generation_id;
   WriteWholeGroup(step, group);
   for (const auto& [id, member] : group.consumer->members()) {
     RestartConsumerSession(group, *group.consumer->Find(id), step.now);
@@ -312,6 +330,9 @@ void GroupShard::Impl::LeaveForAWhile(Step& step, Group& group, const ConsumerMe
 void GroupShard::Impl::FenceMembers(Step& step, Group& group, const std::vector<std::string>& member_ids) {
   if (member_ids.empty()) return;
   ConsumerGroup& consumer = *group.consumer;
+  if (DowngradesWithout(consumer, member_ids)) {
+    return Downgrade(step, group, member_ids, consumer.group_epoch, /*rebalance=*/true);
+  }
   std::set<std::string> regexes;
   for (const std::string& id : member_ids) {
     const ConsumerMember& member = *consumer.Find(id);
@@ -327,8 +348,12 @@ void GroupShard::Impl::FenceMembers(Step& step, Group& group, const std::vector<
   if (consumer.members().empty()) ArmCleanup(group, step.now);
 }
 
-// Whichever of a member's timers: it is fenced.
-void GroupShard::Impl::ConsumerTimerFired(Step& step, Group& group, const ConsumerMember& member) {
+// Whichever of a member's timers: it is fenced. Unless it speaks another protocol by now than that of the timer.
+void GroupShard::Impl::ConsumerTimerFired(Step& step, Group& group, const ConsumerMember& member,
+                                          TimerTarget::Kind kind) {
+  const bool is_classic_timer =
+      kind == TimerTarget::Kind::kConsumerJoin || kind == TimerTarget::Kind::kConsumerSync;
+  if (is_classic_timer && !member.classic.has_value()) return;
   const size_t first = step.out.records.size();
   MendLog(step, group);
   FenceMembers(step, group, {member.id});

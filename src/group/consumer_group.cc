@@ -57,6 +57,24 @@ bool ConsumerMemberFacts::SameAssignment(const ConsumerMemberFacts& other) const
          assigned == other.assigned && pending_revocation == other.pending_revocation;
 }
 
+size_t ConsumerMemberFacts::bytes() const {
+  size_t bytes = sizeof(ConsumerMember) + 2 * id.size() + client_id.size() + subscribed_regex.size();
+  for (const std::string& name : subscribed_names) bytes += sizeof name + name.size();
+  // What it has, and again as its target.
+  bytes += 2 * sizeof(OwnedPartition) * (assigned.size() + pending_revocation.size());
+  if (!classic.has_value()) return bytes;
+  for (const MemberProtocol& protocol : classic->protocols) {
+    bytes += sizeof protocol + protocol.name.size() + protocol.metadata.size();
+  }
+  return bytes;
+}
+
+ConsumerGroup::ConsumerGroup(size_t* shard_bytes) : shard_bytes_(shard_bytes) {}
+
+ConsumerGroup::~ConsumerGroup() {
+  if (shard_bytes_ != nullptr) *shard_bytes_ -= bytes_;
+}
+
 ConsumerMember* ConsumerGroup::Find(std::string_view member_id) {
   auto found = members_.find(member_id);
   return found == members_.end() ? nullptr : &found->second;
@@ -104,6 +122,9 @@ void ConsumerGroup::Remove(std::string_view member_id) {
 }
 
 void ConsumerGroup::Count(const ConsumerMemberFacts& member, int by) {
+  const size_t bytes = static_cast<size_t>(by) * member.bytes();  // modulo: by may be -1
+  bytes_ += bytes;
+  if (shard_bytes_ != nullptr) *shard_bytes_ += bytes;
   for (const std::string& name : member.subscribed_names) CountInterest(name, by, 0);
   if (!member.subscribed_regex.empty()) Add(subscribed_regexes_, member.subscribed_regex, by);
   if (member.server_assignor.has_value()) Add(assignors_, *member.server_assignor, by);

@@ -103,6 +103,7 @@ struct ConsumerMemberFacts {
   }
   bool SameSubscription(const ConsumerMemberFacts& other) const;  // the subscription record would be the same
   bool SameAssignment(const ConsumerMemberFacts& other) const;    // the current-assignment record would be the same
+  size_t bytes() const;
 };
 
 struct ConsumerMember : ConsumerMemberFacts {
@@ -134,6 +135,12 @@ class ConsumerGroup {
   };
   using Interests = std::map<std::string, Interest, std::less<>>;
 
+  // shard_bytes: where the members of all groups of a shard are added up, as long as this one lives.
+  explicit ConsumerGroup(size_t* shard_bytes = nullptr);
+  ~ConsumerGroup();
+  ConsumerGroup(const ConsumerGroup&) = delete;
+  ConsumerGroup& operator=(const ConsumerGroup&) = delete;
+
   // ── What the records of the group say ──
   int32_t group_epoch = 1;
   int64_t metadata_hash = 0;
@@ -145,7 +152,6 @@ class ConsumerGroup {
   std::optional<uint64_t> topics_seen;  // the shard's count of changed topics when the metadata hash was last looked at
   bool must_rewrite = false;            // a write failed: the log lacks what is here (consumer_writes.cc)
   std::set<std::string> lost_tombstones;       // … and has these keys of what is not here any more
-  size_t pending_writes = 0;                   // not committed yet
   TimerQueue<TimerTarget>::Timer regex_timer;  // armed: expressions are about to be resolved
 
   const Members& members() const { return members_; }
@@ -192,6 +198,8 @@ class ConsumerGroup {
   std::map<std::string, uint32_t, std::less<>> classic_protocols_;
   size_t classic_members_ = 0;
   uint64_t last_joined_ = 0;
+  size_t bytes_ = 0;  // of all members
+  size_t* shard_bytes_;
   std::unordered_map<PartitionId, uint32_t> owners_;
 };
 

@@ -55,7 +55,8 @@ void GroupShard::Impl::DropRegexIfUnused(Step& step, Group& group, const std::st
 
 void GroupShard::Impl::BumpEpoch(Step& step, Group& group, int64_t metadata_hash) {
   ConsumerGroup& consumer = *group.consumer;
-  ++consumer.group_epoch;
+  // One that a damaged record left at the end of its range goes on at the beginning, as in Java.
+  consumer.group_epoch = static_cast<int32_t>(static_cast<uint32_t>(consumer.group_epoch) + 1);
   consumer.metadata_hash = metadata_hash;
   step.Write(EncodeEpoch(group.id, {consumer.group_epoch, metadata_hash}));
 }
@@ -105,16 +106,31 @@ void GroupShard::Impl::ResolveRegexesIfDue(Group& group, bool is_new, Now now) {
   bool is_due = is_new || consumer.subscribed_regexes().size() != consumer.resolved().size();
   if (!consumer.resolved().empty()) {
     const ResolvedRegex& last = consumer.resolved().begin()->second;
-    if (now.wall_ms <= last.timestamp_ms + kShortestIntervalMs) return;
+    if (now.wall_ms - kShortestIntervalMs <= last.timestamp_ms) return;
     is_due |= last.version < new_topics_version_;
-    is_due |= now.wall_ms > last.timestamp_ms + config_.group_consumer_regex_refresh_interval_ms;
+    is_due |= now.wall_ms - config_.group_consumer_regex_refresh_interval_ms > last.timestamp_ms;
   }
   if (!is_due) return;
   Arm(consumer.regex_timer, {.kind = TimerTarget::Kind::kRegex, .group = &group}, now.monotonic_ms);
 }
 
+// Whether someone is to have what it is no longer subscribed to, now that its new expression is resolved. When that
+// stands for no topic at all, nothing else says that its partitions are wanted by others (Apache Kafka leaves them with
+// nobody).
+bool GroupShard::Impl::HasStrayTarget(const ConsumerGroup& consumer, std::string_view regex) const {
+  return std::any_of(consumer.members().begin(), consumer.members().end(), [&](const auto& one) {
+    const ConsumerMember& member = one.second;
+    if (member.subscribed_regex != regex) return false;
+    for (size_t i = 0; i < member.target.topic_count(); ++i) {
+      if (!IsSubscribed(consumer, member, member.target.topic_id(i))) return true;
+    }
+    return false;
+  });
+}
+
 void GroupShard::Impl::ResolveRegexes(Step& step, Group& group) {
   ConsumerGroup& consumer = *group.consumer;
+  if (consumer.members().empty()) return;  // it may be about to go
   const size_t first = step.out.records.size();
   MendLog(step, group);
   std::vector<std::pair<std::string, TopicRegex>> regexes;
@@ -129,11 +145,13 @@ void GroupShard::Impl::ResolveRegexes(Step& step, Group& group) {
   for (size_t i = 0; i < regexes.size(); ++i) {
     resolved[i].version = surroundings_.metadata_version();
     resolved[i].timestamp_ms = step.now.wall_ms;
-    auto before = consumer.resolved().find(regexes[i].first);
-    has_changed |=
-        before == consumer.resolved().end() ? !resolved[i].topics.empty() : before->second.topics != resolved[i].topics;
-    step.Write(EncodeRegex(group.id, regexes[i].first, resolved[i]));
-    consumer.SetResolved(regexes[i].first, std::move(resolved[i]));
+    const std::string& regex = regexes[i].first;
+    auto before = consumer.resolved().find(regex);
+    const bool is_first = before == consumer.resolved().end();
+    has_changed |= is_first ? !resolved[i].topics.empty() : before->second.topics != resolved[i].topics;
+    step.Write(EncodeRegex(group.id, regex, resolved[i]));
+    consumer.SetResolved(regex, std::move(resolved[i]));
+    has_changed |= is_first && HasStrayTarget(consumer, regex);
   }
   int64_t hash = MetadataHashOf(consumer);
   if (has_changed || hash != consumer.metadata_hash) BumpEpoch(step, group, hash);
@@ -200,7 +218,8 @@ class SubscribedTopics {
   std::unordered_map<Uuid, int32_t> partitions_;
 };
 
-// In the order in which Apache Kafka walks over them, so that ties are decided alike: one who is just joining comes last.
+// In the order in which Apache Kafka walks over them, so that ties are decided alike: one who is just joining comes
+// last.
 std::vector<const ConsumerMember*> InTurn(const ConsumerGroup& consumer) {
   std::vector<const ConsumerMember*> members;
   for (const auto& [id, member] : consumer.members()) members.push_back(&member);
@@ -222,7 +241,7 @@ void GroupShard::Impl::AssignIfDue(Step& step, Group& group) {
   if (consumer.assignment_epoch >= consumer.group_epoch) return;
   const int64_t interval_ms = surroundings_.SettingsOf(group.id).assignment_interval_ms;
   const bool is_soon = consumer.assignment_timestamp_ms != 0 && interval_ms != 0 &&
-                       step.now.wall_ms < consumer.assignment_timestamp_ms + interval_ms;
+                       step.now.wall_ms - interval_ms < consumer.assignment_timestamp_ms;
   if (is_soon) return;
   SubscribedTopics topics(consumer, surroundings_);
   AssignorInput input;

@@ -15,33 +15,53 @@ namespace kb::group {
 
 void GroupShard::Impl::NoteWritten(Step& step, Group& group, size_t first) {
   if (step.out.records.size() == first) return;
-  ConsumerGroupWritten written{RefTo(group), {}};
-  for (size_t i = first; i < step.out.records.size(); ++i) {
-    const RecordBytes& record = step.out.records[i];
-    if (!record.value.has_value()) written.tombstones.push_back(record.key);
-  }
   group.has_record = true;
-  if (group.consumer != nullptr) ++group.consumer->pending_writes;
-  step.effects.push_back(std::move(written));
+  ++group.pending_consumer_writes;
+  step.effects.push_back(ConsumerGroupWritten{RefTo(group), step.Tombstones(first)});
 }
 
 void GroupShard::Impl::OnCommitted(Step&, ConsumerGroupWritten& effect) {
   Group* group = Find(effect.group);
   if (group == nullptr) return;
   group->visible = true;
-  if (group->consumer != nullptr && group->consumer->pending_writes > 0) --group->consumer->pending_writes;
+  group->upgraded_from.reset();
+  --group->pending_consumer_writes;
 }
 
-void GroupShard::Impl::OnFailed(Step&, ConsumerGroupWritten& effect, ErrorCode) {
+void GroupShard::Impl::OnFailed(Step& step, ConsumerGroupWritten& effect, ErrorCode) {
   Group* group = Find(effect.group);
-  if (group == nullptr || group->consumer == nullptr) return;
+  if (group == nullptr) return;
+  --group->pending_consumer_writes;
+  if (group->consumer == nullptr) return LoseTombstones(*group, effect.tombstones);
   ConsumerGroup& consumer = *group->consumer;
-  if (consumer.pending_writes > 0) --consumer.pending_writes;
   consumer.must_rewrite = true;
   consumer.lost_tombstones.insert(effect.tombstones.begin(), effect.tombstones.end());
+  // As long as others are under way, the log may come to know something of the consumer group.
+  const bool is_unknown = group->upgraded_from.has_value() && group->pending_consumer_writes == 0;
+  if (is_unknown) TakeBackUpgrade(step, *group);
+}
+
+// Of a classic group: whose own key is not among them, for it is written.
+void GroupShard::Impl::LoseTombstones(Group& group, const std::set<std::string>& keys) {
+  group.lost_tombstones.insert(keys.begin(), keys.end());
+  group.lost_tombstones.erase(EncodeGroupTombstone(group.id).key);
+}
+
+void GroupShard::Impl::WriteLostTombstones(Step& step, Group& group, size_t most) {
+  for (; most > 0 && !group.lost_tombstones.empty(); --most) {
+    step.Write({std::move(group.lost_tombstones.extract(group.lost_tombstones.begin()).value()), std::nullopt});
+  }
 }
 
 void GroupShard::Impl::MendLog(Step& step, Group& group) {
+  if (group.consumer == nullptr) {
+    if (group.lost_tombstones.empty() || group.Is(GroupState::kDead)) return;
+    const size_t first = step.out.records.size();
+    WriteLostTombstones(step, group, kMostRecordsPerWrite);
+    // Alone it would do to bring the classic group back; the rest is for the day when it is a consumer group again.
+    step.Write(EncodeGroup(group.id, group.ToRecord(group.CurrentAssignments())));
+    return NoteWritten(step, group, first);
+  }
   ConsumerGroup& consumer = *group.consumer;
   if (!consumer.must_rewrite) return;
   for (const std::string& key : consumer.lost_tombstones) step.Write({key, std::nullopt});
@@ -82,7 +102,7 @@ void GroupShard::Impl::WriteConsumerTombstones(Step& step, const Group& group) {
 void GroupShard::Impl::AnswerWhenCommitted(Step& step, const Group& group, Ticket ticket, Response response) {
   if (HasRecords(step)) {
     step.effects.push_back(ReplyWhenWritten{{ticket, std::move(response)}});
-  } else if (group.consumer == nullptr || group.consumer->pending_writes == 0) {
+  } else if (group.pending_consumer_writes == 0) {
     step.Answer(ticket, std::move(response));
   } else if (timed_out_writes_ < writes_.size()) {
     // Writes are committed in their order: behind the last one everything is.
@@ -100,7 +120,7 @@ ConsumerGroup& GroupShard::Impl::ConsumerOrReplay(std::string_view group_id) {
   Step nobody_waits({});
   Dissolve(nobody_waits, group, ErrorCode::kNone);
   SetType(group, GroupType::kConsumer);
-  group.consumer = std::make_unique<ConsumerGroup>();
+  group.consumer = std::make_unique<ConsumerGroup>(&member_bytes_);
   group.has_record = true;
   return *group.consumer;
 }

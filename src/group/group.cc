@@ -3,26 +3,11 @@
 #include <algorithm>
 #include <unordered_set>
 
-#include "base/arena.h"
 #include "base/check.h"
-#include "message/consumer_protocol_subscription.h"
-#include "protocol/framed.h"
+#include "group/consumer_protocol.h"
 
 namespace kb::group {
 namespace {
-
-// The topics in a consumer's protocol metadata. A version above ours reads as ours: fields are only ever added behind.
-bool AddSubscribedTopics(std::string_view metadata, std::set<std::string, std::less<>>& topics) {
-  using Subscription = message::ConsumerProtocolSubscription;
-  protocol::Reader reader(AsBytes(metadata));
-  Arena arena;
-  int16_t version = -1;
-  if (!protocol::ReadInt16Prefix(reader, version) || version < 0) return false;
-  Subscription subscription;
-  if (!Decode(reader, std::min(version, Subscription::kMaxVersion), arena, subscription)) return false;
-  for (std::string_view topic : subscription.topics) topics.emplace(topic);
-  return true;
-}
 
 // Calls visit for each protocol name of a member once, however often it is listed.
 template <typename Visit>
@@ -137,7 +122,9 @@ std::optional<std::set<std::string, std::less<>>> Group::SubscribedTopics() cons
   if (members.empty()) return topics;
   if (!protocol_name.has_value()) return std::nullopt;
   for (const auto& [id, member] : members) {
-    if (!AddSubscribedTopics(member.metadata(*protocol_name), topics)) return std::nullopt;
+    std::optional<EmbeddedSubscription> subscription = ParseSubscription(member.metadata(*protocol_name));
+    if (!subscription.has_value()) return std::nullopt;
+    topics.insert(subscription->topics.begin(), subscription->topics.end());
   }
   return topics;
 }

@@ -115,6 +115,11 @@ struct Group {
 
   // ── Consumer: there exactly when that is the type ──
   std::unique_ptr<ConsumerGroup> consumer;
+  std::optional<int32_t> upgraded_from;  // the generation of the classic group, while no record says that it is none
+
+  // ── Classic or consumer: of a group that was, or may have been, a consumer group ──
+  size_t pending_consumer_writes = 0;     // writes of its records, tombstones too, that are not committed yet
+  std::set<std::string> lost_tombstones;  // classic: the log has these keys of the consumer group that it was
 
   // ── Types that are not served ──
   std::set<std::string> other_record_keys;

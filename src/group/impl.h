@@ -9,6 +9,7 @@
 //   consumer.cc, consumer_target.cc, consumer_writes.cc    ConsumerGroupHeartbeat: who is in a consumer group; who is
 //   to have
 //                                                          and has what; its records
+//   mixed.cc    classic groups that become consumer groups and back; classic members of consumer groups
 //
 // A call collects into a Step: answers, records, and effects, which are what remains to be done when the records are
 // committed, or when they could not be written. Finish makes a Write of the records and effects. Effects name their
@@ -25,6 +26,7 @@
 #include <variant>
 #include <vector>
 
+#include "group/consumer_protocol.h"
 #include "group/consumer_records.h"
 #include "group/group.h"
 #include "group/records.h"
@@ -56,14 +58,16 @@ struct GroupCreated {
 // An empty group of another type made place for a classic one; not written: it is back.
 struct GroupConverted {
   GroupRef group;
+  std::set<std::string> tombstones;  // keys
   GroupType from = GroupType::kConsumer;
   std::set<std::string> record_keys;
   std::unique_ptr<ConsumerGroup> consumer;
 };
-// Records of a consumer group; not written: the group is to be written anew.
+// Records of a consumer group, or of its becoming a classic one; not written: the group is to be written anew, or an
+// upgrade is taken back.
 struct ConsumerGroupWritten {
   GroupRef group;
-  std::vector<std::string> tombstones;  // keys
+  std::set<std::string> tombstones;  // keys
 };
 // A later record of a group.
 struct GroupWritten {
@@ -123,6 +127,14 @@ class GroupShard::Impl {
 
     void Answer(Ticket ticket, Response response) { out.replies.push_back({ticket, std::move(response)}); }
     void Write(RecordBytes record) { out.records.push_back(std::move(record)); }
+    // Keys of the tombstones among the records from `first` on.
+    std::set<std::string> Tombstones(size_t first) const {
+      std::set<std::string> keys;
+      for (size_t i = first; i < out.records.size(); ++i) {
+        if (!out.records[i].value.has_value()) keys.insert(out.records[i].key);
+      }
+      return keys;
+    }
   };
 
   // An Outcome with records, until they are committed. In the order of the log; the unsettled ones are the last.
@@ -250,6 +262,7 @@ class GroupShard::Impl {
   void AnswerSync(Step& step, Member& member, SyncGroupResponse response);
   void NoLongerPendingSync(Group& group, std::string_view member_id);
   void SyncTimerFired(Step& step, Group& group);
+  void Beat(Step& step, Ticket ticket, const HeartbeatRequest& request);
   ErrorCode Beat(Group* group, const HeartbeatRequest& request, Now now);
   void Leave(Step& step, Ticket ticket, const LeaveGroupRequest& request);
   ErrorCode LeaveOne(Step& step, Group& group, const LeaveGroupRequest::Member& leaving);
@@ -305,6 +318,7 @@ class GroupShard::Impl {
   void ConsumerHeartbeat(Step& step, Ticket ticket, ConsumerGroupHeartbeatRequest request);
   MaybeRefused FindConsumerGroup(const ConsumerGroupHeartbeatRequest& request, ConsumerFound& found);
   MaybeRefused RefuseBeat(ConsumerGroup& consumer, const ConsumerGroupHeartbeatRequest& request) const;
+  MaybeRefused RefuseBytes(const ConsumerGroupHeartbeatRequest& request) const;
   MaybeRefused RefuseRegex(const ConsumerGroup& consumer, const ConsumerMember* member,
                            const ConsumerGroupHeartbeatRequest& request) const;
   // Makes the group what `found` says, with the records that say so.
@@ -318,11 +332,35 @@ class GroupShard::Impl {
   void LeaveForAWhile(Step& step, Group& group, const ConsumerMember& member);
   // They are no longer in the group.
   void FenceMembers(Step& step, Group& group, const std::vector<std::string>& member_ids);
-  void ConsumerTimerFired(Step& step, Group& group, const ConsumerMember& member);
+  void ConsumerTimerFired(Step& step, Group& group, const ConsumerMember& member, TimerTarget::Kind kind);
 
   // ── mixed.cc: groups that move between the classic protocol and the consumer protocol ──
   // What a classic group becomes when someone joins it with the consumer protocol.
-  MaybeRefused Upgraded(const Group& group, std::unique_ptr<ConsumerGroup>& upgraded) const;
+  MaybeRefused Upgraded(const Group& group, std::unique_ptr<ConsumerGroup>& upgraded);
+  void AddUpgraded(ConsumerGroup& consumer, int32_t generation_id, const Member& member,
+                   const EmbeddedSubscription& subscription, const EmbeddedAssignment& assignment) const;
+  // Of an upgrade that was not written: the classic group is back, and rebalances.
+  void TakeBackUpgrade(Step& step, Group& group);
+  bool DowngradesWithout(const ConsumerGroup& consumer, const std::vector<std::string>& leaving) const;
+  bool DowngradesInsteadOf(const ConsumerGroup& consumer, const ConsumerMember& replaced) const;
+  // Makes the group a classic one of this generation, with the records that say so.
+  void Downgrade(Step& step, Group& group, const std::vector<std::string>& leaving, int32_t generation_id,
+                 bool rebalance);
+  void BecomeClassic(Step& step, Group& group, const std::vector<std::string>& leaving, int32_t generation_id);
+  static Member ClassicOf(const ConsumerMemberFacts& member);
+  // What classic members ask of a consumer group.
+  void MixedJoin(Step& step, Group& group, Ticket ticket, JoinGroupRequest request);
+  std::optional<ErrorCode> RefuseMixedJoin(ConsumerGroup& consumer, const JoinGroupRequest& request,
+                                           std::optional<EmbeddedSubscription>& subscription) const;
+  JoinGroupResponse MixedJoinAccepted(Step& step, Group& group, const JoinGroupRequest& request,
+                                      const EmbeddedSubscription& subscription);
+  static ConsumerMemberFacts MixedFacts(ConsumerMemberFacts member, const JoinGroupRequest& request,
+                                        const EmbeddedSubscription& subscription);
+  void MixedSync(Step& step, Group& group, Ticket ticket, const SyncGroupRequest& request);
+  ErrorCode MixedBeat(Group& group, const HeartbeatRequest& request, Now now);
+  void MixedLeave(Step& step, Group& group, Ticket ticket, const LeaveGroupRequest& request);
+  // If it does not run.
+  void StartJoinTimer(Group& group, ConsumerMember& member, Now now);
 
   // ── consumer_target.cc: from subscriptions to what each member has ──
   // Brings a member's subscription from `before` to `after`, with the records that say so, and the group's epoch with
@@ -341,13 +379,17 @@ class GroupShard::Impl {
   // Sets regex_timer when it is time to resolve the group's expressions. is_new: there is one that nobody had before.
   void ResolveRegexesIfDue(Group& group, bool is_new, Now now);
   void ResolveRegexes(Step& step, Group& group);
+  bool HasStrayTarget(const ConsumerGroup& consumer, std::string_view regex) const;
   void TopicsChanged(const std::vector<std::string>& names, bool any_created);
 
   // ── consumer_writes.cc ──
   // What the step has written of the group from record `first` on is noted as being written.
   void NoteWritten(Step& step, Group& group, size_t first);
-  // Writes the whole group, where a write of it has failed before.
+  // Writes the whole group, where a write of it has failed before: a consumer group, or a classic one that was a
+  // consumer group.
   void MendLog(Step& step, Group& group);
+  void WriteLostTombstones(Step& step, Group& group, size_t most);
+  static void LoseTombstones(Group& group, const std::set<std::string>& keys);
   void WriteWholeGroup(Step& step, const Group& group);
   void WriteConsumerTombstones(Step& step, const Group& group);
   // When everything of the group that the answer depends on is committed.
@@ -366,13 +408,14 @@ class GroupShard::Impl {
   const GroupConfig config_;
   Random& random_;
   const Surroundings& surroundings_;
-  Timers timers_;  // outlives groups_, whose members hold timers
+  // These two outlive groups_, whose members hold timers and are counted.
+  Timers timers_;
+  size_t member_bytes_ = 0;  // of all members, as Member::bytes and ConsumerMemberFacts::bytes count
   Groups groups_;
   std::deque<Write> writes_;
   size_t timed_out_writes_ = 0;  // the first so many of writes_ have been answered already
   WriteId last_write_id_ = 0;
   uint64_t last_incarnation_ = 0;
-  size_t member_bytes_ = 0;  // of all members, as Member::bytes counts when they join
   size_t offset_count_ = 0;
   std::array<size_t, 5> groups_in_state_{};  // classic groups
   bool loaded_ = false;
@@ -380,6 +423,9 @@ class GroupShard::Impl {
   int64_t committing_offset_ = -1;     // of the write whose effects are being applied
   Now last_now_;
 
+  // Of what a member of a consumer group brings along: it goes into one record, which is to fit max.message.bytes. Were
+  // it refused by the log, the group could not be written anew either as long as the member is in it.
+  static constexpr size_t kMostConsumerMemberBytes = 512 << 10;
   static constexpr size_t kMostTopicHashes = 100'000;
   uint64_t changed_topics_ = 0;                               // how often topics have changed
   int64_t new_topics_version_ = 0;                            // of the metadata, when topics were last created

@@ -46,6 +46,10 @@ void GroupShard::Impl::Join(Step& step, Ticket ticket, JoinGroupRequest request)
   if (std::optional<ErrorCode> error = RefuseJoin(request)) {
     return step.Answer(ticket, JoinError(*error, request.member_id));
   }
+  Group* known = Find(request.group_id);
+  const bool is_mixed = known != nullptr && known->type == GroupType::kConsumer && !known->HasNobody();
+  if (is_mixed) return MixedJoin(step, *known, ticket, std::move(request));
+  if (known != nullptr && known->type == GroupType::kClassic) MendLog(step, *known);
   ErrorCode error = ErrorCode::kNone;
   Group* group = GroupToJoin(step, request, error);
   if (group == nullptr) return step.Answer(ticket, JoinError(error, request.member_id));
@@ -96,10 +100,14 @@ Group* GroupShard::Impl::GroupToJoin(Step& step, const JoinGroupRequest& request
     group = &Create(request.group_id, step.now);
     step.effects.push_back(GroupCreated{RefTo(*group)});
   } else {
-    if (group->consumer != nullptr) WriteConsumerTombstones(step, *group);
+    const size_t first = step.out.records.size();
+    if (group->consumer != nullptr) {
+      WriteConsumerTombstones(step, *group);
+      group->consumer->regex_timer.Cancel();
+    }
     WriteOtherTombstones(step, *group);
-    step.effects.push_back(
-        GroupConverted{RefTo(*group), group->type, std::move(group->other_record_keys), std::move(group->consumer)});
+    step.effects.push_back(GroupConverted{RefTo(*group), step.Tombstones(first), group->type,
+                                          std::move(group->other_record_keys), std::move(group->consumer)});
     group->other_record_keys.clear();
     SetType(*group, GroupType::kClassic);
     group->state_timestamp_ms = step.now.wall_ms;
@@ -442,6 +450,7 @@ void GroupShard::Impl::StartGeneration(Step& step, Group& group) {
 void GroupShard::Impl::BecomeEmpty(Step& step, Group& group) {
   group.protocol_name.reset();
   Transition(group, GroupState::kEmpty, step.now);
+  MendLog(step, group);
   step.Write(EncodeGroup(group.id, group.ToEmptyRecord()));
   group.has_record = true;
   step.effects.push_back(GroupWritten{RefTo(group)});

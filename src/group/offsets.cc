@@ -440,6 +440,9 @@ void GroupShard::Impl::CleanupTimerFired(Step& step, Group& group) {
 }
 
 void GroupShard::Impl::WriteGroupDeletion(Step& step, Group& group) {
+  const size_t first = step.out.records.size();
+  WriteLostTombstones(step, group, group.lost_tombstones.size());
+  NoteWritten(step, group, first);
   if (group.type == GroupType::kClassic) step.Write(EncodeGroupTombstone(group.id));
   if (group.type == GroupType::kConsumer) WriteConsumerTombstones(step, group);
   WriteOtherTombstones(step, group);

@@ -136,7 +136,7 @@ void GroupShard::Impl::OnCommitted(Step& step, FetchWhenWritten& effect) {
 
 void GroupShard::Impl::OnFailed(Step& step, GroupCreated& effect, ErrorCode error) {
   Group* group = Find(effect.group);
-  if (group == nullptr) return;
+  if (group == nullptr || group->consumer != nullptr) return;  // what it has become has writes of its own
   Dissolve(step, *group, error);
   EraseIfNothing(*group);
 }
@@ -144,11 +144,20 @@ void GroupShard::Impl::OnFailed(Step& step, GroupCreated& effect, ErrorCode erro
 void GroupShard::Impl::OnFailed(Step& step, GroupConverted& effect, ErrorCode error) {
   Group* group = Find(effect.group);
   if (group == nullptr) return;
+  if (group->consumer != nullptr) {  // it has become one again, and the log has records of the one before
+    group->consumer->must_rewrite = true;
+    group->consumer->lost_tombstones.merge(effect.tombstones);
+    return;
+  }
   Dissolve(step, *group, error);
   SetType(*group, effect.from);
   group->other_record_keys = std::move(effect.record_keys);
   group->consumer = std::move(effect.consumer);
   group->has_record = group->consumer != nullptr;
+  if (group->consumer == nullptr || group->lost_tombstones.empty()) return;
+  group->consumer->must_rewrite = true;
+  group->consumer->lost_tombstones.merge(group->lost_tombstones);
+  group->lost_tombstones.clear();
 }
 
 // What is in memory is right, and the log says what was right before: see the table in shard.h.
@@ -236,7 +245,7 @@ void GroupShard::Impl::SetType(Group& group, GroupType type) {
 
 void GroupShard::Impl::Dissolve(Step& step, Group& group, ErrorCode error) {
   for (auto& [id, member] : group.members) {
-    if (member.awaiting_join.has_value()) AnswerJoin(step, group, member, {.error = error});
+    if (member.awaiting_join.has_value()) AnswerJoin(step, group, member, {.error = error, .member_id = id});
     if (member.awaiting_sync.has_value()) AnswerSync(step, member, {.error = error});
   }
   while (!group.members.empty()) group.Remove(std::string(group.members.begin()->first));
@@ -299,7 +308,7 @@ void GroupShard::Impl::Tick(Step& step, const TimerTarget& target) {
     case TimerTarget::Kind::kConsumerRebalance:
     case TimerTarget::Kind::kConsumerJoin:
     case TimerTarget::Kind::kConsumerSync:
-      return ConsumerTimerFired(step, *target.group, *target.consumer_member);
+      return ConsumerTimerFired(step, *target.group, *target.consumer_member, target.kind);
     case TimerTarget::Kind::kRegex:
       return ResolveRegexes(step, *target.group);
   }
@@ -395,9 +404,7 @@ Outcome GroupShard::SyncGroup(Ticket ticket, SyncGroupRequest request, Now now) 
 }
 
 Outcome GroupShard::Heartbeat(Ticket ticket, const HeartbeatRequest& request, Now now) {
-  return impl_->Serve(ticket, request, now, [&](auto& step) {
-    step.Answer(ticket, HeartbeatResponse{impl_->Beat(impl_->Find(request.group_id), request, now)});
-  });
+  return impl_->Serve(ticket, request, now, [&](auto& step) { impl_->Beat(step, ticket, request); });
 }
 
 Outcome GroupShard::LeaveGroup(Ticket ticket, const LeaveGroupRequest& request, Now now) {

@@ -42,6 +42,10 @@
 //
 //   * consumer groups    everything counts at once, and whatever depends on it is answered when it is committed; not
 //                        appended: memory is ahead of the log, and the next request writes the whole group anew
+//   * upgrade            (a classic group becomes a consumer group) counts at once; not appended: it is a classic group
+//                        again and rebalances, unless something that was written after it was
+//   * downgrade          (and back) counts at once; not appended: it stays classic, and the next request writes it, with
+//                        the tombstones of the consumer group
 //
 // Groups of the other types (share, streams) that Apache Kafka left in the log are kept: their ids, types and the keys
 // of their records, their offsets fully. They are listed and their offsets are served, and they are not touched

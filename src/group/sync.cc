@@ -13,7 +13,10 @@ void GroupShard::Impl::Sync(Step& step, Ticket ticket, SyncGroupRequest request)
   if (request.version >= kProtocolVersion && lacks_protocol) return refuse(ErrorCode::kInconsistentGroupProtocol);
   if (request.group_id.empty()) return refuse(ErrorCode::kInvalidGroupId);
   Group* group = Find(request.group_id);
-  if (group == nullptr || group->type != GroupType::kClassic) return refuse(ErrorCode::kUnknownMemberId);
+  if (group == nullptr) return refuse(ErrorCode::kUnknownMemberId);
+  if (group->type == GroupType::kConsumer) return MixedSync(step, *group, ticket, request);
+  if (group->type != GroupType::kClassic) return refuse(ErrorCode::kUnknownMemberId);
+  MendLog(step, *group);
   if (std::optional<ErrorCode> error = RefuseSync(*group, request)) return refuse(*error);
   Member& member = *group->Find(request.member_id);
   switch (group->state) {
@@ -139,9 +142,17 @@ void GroupShard::Impl::SyncTimerFired(Step& step, Group& group) {
 
 // ── Heartbeat ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
+void GroupShard::Impl::Beat(Step& step, Ticket ticket, const HeartbeatRequest& request) {
+  Group* group = Find(request.group_id);
+  if (group != nullptr && group->type == GroupType::kClassic) MendLog(step, *group);
+  step.Answer(ticket, HeartbeatResponse{Beat(group, request, step.now)});
+}
+
 ErrorCode GroupShard::Impl::Beat(Group* group, const HeartbeatRequest& request, Now now) {
   if (request.group_id.empty()) return ErrorCode::kInvalidGroupId;
-  if (group == nullptr || group->type != GroupType::kClassic) return ErrorCode::kUnknownMemberId;
+  if (group == nullptr) return ErrorCode::kUnknownMemberId;
+  if (group->type == GroupType::kConsumer) return MixedBeat(*group, request, now);
+  if (group->type != GroupType::kClassic) return ErrorCode::kUnknownMemberId;
   if (group->Is(GroupState::kDead)) return ErrorCode::kCoordinatorNotAvailable;
   if (auto error = CheckMember(*group, request.member_id, request.group_instance_id)) return *error;
   if (request.generation_id != group->generation_id) return ErrorCode::kIllegalGeneration;
@@ -161,7 +172,10 @@ void GroupShard::Impl::Leave(Step& step, Ticket ticket, const LeaveGroupRequest&
   LeaveGroupResponse response;
   if (request.group_id.empty()) return step.Answer(ticket, LeaveGroupResponse{.error = ErrorCode::kInvalidGroupId});
   Group* group = Find(request.group_id);
+  const bool is_consumer = group != nullptr && group->type == GroupType::kConsumer;
+  if (is_consumer && !group->Is(GroupState::kDead)) return MixedLeave(step, *group, ticket, request);
   bool known = group != nullptr && group->type == GroupType::kClassic;
+  if (known) MendLog(step, *group);
   if (known && group->Is(GroupState::kDead)) {
     return step.Answer(ticket, LeaveGroupResponse{.error = ErrorCode::kCoordinatorNotAvailable});
   }

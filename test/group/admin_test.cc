@@ -210,7 +210,7 @@ TEST_F(AdminTest, AClassicMemberOfAnotherProtocolDoesNotTouchAConsumerGroup) {
   EXPECT_EQ(JoinError(connect), kInconsistentGroupProtocol);
   EXPECT_EQ(Heartbeat("m", 3), kUnknownMemberId);
   EXPECT_EQ(Synced(Sync("m", 3)).error, kUnknownMemberId);
-  EXPECT_EQ(LeaveOne("m"), kUnknownMemberId);
+  EXPECT_EQ(LeaveOne("x"), kUnknownMemberId);
   EXPECT_EQ(Commit("m", 3, 1), kStaleMemberEpoch);
   EXPECT_EQ(Commit("", -1, 1), kUnknownMemberId);
   EXPECT_EQ(DeleteOne("g"), kNonEmptyGroup);

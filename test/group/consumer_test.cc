@@ -497,6 +497,35 @@ TEST_F(ConsumerTest, AnExpressionIsForgottenWhenItsLastSubscriberLeaves) {
   ExpectReplayAgrees();
 }
 
+// Other than in Apache Kafka, where they would be nobody's: neither are there new topics, nor do they have another
+// hash.
+TEST_F(ConsumerTest, WithAnExpressionThatStandsForNothingItsPartitionsGoToOthers) {
+  TwoMembers();
+  ConsumerGroupHeartbeatRequest request = BeatRequest("a", 3);
+  request.subscribed_topic_names.emplace();
+  request.subscribed_topic_regex = "t";
+  request.owned = Parts("t", {0, 1});
+  Send(request);
+  Pass(0);
+  Beat("a", 3, {});
+  Beat("b", 4, Parts("t", {2, 3}));
+  Pass(20'000);
+  Beat("a", 5, {});
+  Beat("b", 4, Parts("t", {2, 3}));
+  const std::string before = Shown();
+  request = BeatRequest("a", DescribeConsumer().members.at(0).member_epoch);
+  request.subscribed_topic_regex = "nothing.*";
+  request.owned = Parts("t", {});
+  EXPECT_EQ(ErrorOf(Send(request)), kNone) << before;
+  Pass(0);
+  Beat("b", DescribeConsumer().members.at(1).member_epoch, Parts("t", {2, 3}));
+  Beat("a", DescribeConsumer().members.at(0).member_epoch, {});
+  Beat("b", DescribeConsumer().members.at(1).member_epoch, Parts("t", {2, 3}));
+  EXPECT_THAT(Shown(), HasSubstr("nothing → nothing; b@")) << before;
+  EXPECT_THAT(Shown(), HasSubstr("t:0,1,2,3 → t:0,1,2,3"));
+  ExpectReplayAgrees();
+}
+
 // Apache Kafka looks at when the old one was resolved, and forgets it only then.
 TEST_F(ConsumerTest, AnotherExpressionWaitsForTheTenSecondsOrTheNextHeartbeat) {
   MakeTopic("t1", 1);
