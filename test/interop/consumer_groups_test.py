@@ -266,9 +266,11 @@ class ConsumerGroups(harness.BrokerTest):
             values.setdefault("subscribedTopicRegex", None)
 
         def ask(connection):
+            connection.call("FindCoordinator", 4, keyType=0, coordinatorKeys=["g"])  # makes __consumer_offsets
+            deadline = time.monotonic() + SECONDS
             while True:
                 answer = connection.call("ConsumerGroupHeartbeat", version, **values)
-                if answer["errorCode"] not in LATER:
+                if answer["errorCode"] not in LATER or time.monotonic() > deadline:
                     return answer
                 time.sleep(0.05)
         with self.broker.connect(30) as connection:
@@ -276,7 +278,7 @@ class ConsumerGroups(harness.BrokerTest):
 
     def test_what_is_refused(self):
         somewhere = [{"topicId": "AAAAAAAAAAAAAAAAAAAABA", "partitions": [0]}]
-        members = Members(self, "refused")  # makes __consumer_offsets
+        members = Members(self, "refused")
         members.start("a", "names", self.topic(), group_instance_id="taken")
         self.events.until(lambda e: any(w[:2] == ["a", "has"] for w in e), "a is in")
         for error, message, version, values in (
@@ -306,6 +308,36 @@ class ConsumerGroups(harness.BrokerTest):
                 self.assertEqual(error, answer["errorCode"], answer)
                 if message:
                     self.assertEqual(message, answer["errorMessage"])
+
+    def test_offsets_go_by_the_members_epoch(self):
+        topic = self.topic()
+        group = self.group()
+        joined = self.beat(groupId=group, memberId="m", subscribedTopicNames=[topic])
+        epoch = joined["memberEpoch"]
+        with self.broker.connect(30) as connection:
+            def commit(version, epoch, member="m"):
+                answer = connection.call("OffsetCommit", version, groupId=group, generationIdOrMemberEpoch=epoch,
+                                         memberId=member, groupInstanceId=None, topics=[{"name": topic, "partitions": [
+                                             {"partitionIndex": 0, "committedOffset": 5, "committedLeaderEpoch": -1,
+                                              "committedMetadata": ""}]}])
+                return answer["topics"][0]["partitions"][0]["errorCode"]
+
+            def fetch(version, epoch, member="m"):
+                answer = connection.call("OffsetFetch", version, requireStable=True, groups=[
+                    {"groupId": group, "memberId": member, "memberEpoch": epoch, "topics": [
+                        {"name": topic, "partitionIndexes": [0]}]}])["groups"][0]
+                return answer["errorCode"] or answer["topics"][0]["partitions"][0]["committedOffset"]
+
+            self.assertEqual((0, 113, 25, 25), (commit(9, epoch), commit(9, epoch + 1), commit(9, epoch, "other"),
+                                                commit(9, -1, "")))
+            self.assertEqual((35, 35), (commit(8, epoch + 1), commit(8, 0)))
+            self.assertEqual((5, 113, 25, 5), (fetch(9, epoch), fetch(9, epoch + 1), fetch(9, epoch, "other"),
+                                               fetch(9, -1, None)))
+            deleted = connection.call("OffsetDelete", 0, groupId=group, topics=[
+                {"name": topic, "partitions": [{"partitionIndex": 0}]}])
+            self.assertEqual((0, 86), (deleted["errorCode"], deleted["topics"][0]["partitions"][0]["errorCode"]))
+            self.assertEqual(-1, self.beat(groupId=group, memberId="m", memberEpoch=-1)["memberEpoch"])
+            self.assertEqual((0, 25), (commit(9, -1, ""), commit(9, epoch)))
 
     def test_what_describe_says_of_groups_that_are_none(self):
         self.beat(groupId="consumers", memberId="m")
