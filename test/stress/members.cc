@@ -215,7 +215,6 @@ class Crowd {
         answer.I32();
         error = answer.I16();
         if (NowUs() > end) Die("FindCoordinator: error " + std::to_string(error));
-        if (error != kNoError) usleep(20'000);
       }
     }
   }
