@@ -247,8 +247,10 @@ Status Log::StartSegment(Offset base_offset, int64_t now_ms) {
   if (config_.preallocate) {
     Status status = (*file)->Preallocate(static_cast<uint64_t>(config_.segment_bytes));
     if (!status.ok()) {
-      // The log may go on in the segment it has: an empty one in the middle of it would hide records at the next start.
-      (void)files_.Remove(path);
+      // The log may go on in the segment it has: an empty one in the middle of it would hide records at the next start. So
+      // would one that a power cut brings back.
+      unflushed_.sync_directory_ = true;
+      if (Status removed = files_.Remove(path); !removed.ok()) failure_ = removed.error();
       return status;
     }
   }

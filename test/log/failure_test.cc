@@ -68,6 +68,39 @@ TEST_F(FailureTest, WhatCannotBeCutOffAtOnceIsCutOffBeforeTheSegmentIsSealed) {
   EXPECT_EQ(files_.Get(PathOf(0, kLogSuffix)), before);
 }
 
+// A segment for which no room could be reserved is given up. A power cut must not bring it back: what was appended since,
+// in the segment before, would lie behind its beginning.
+TEST_F(FailureTest, ASegmentThatWasGivenUpDoesNotComeBack) {
+  config_.preallocate = true;
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    TakeNewDisk(seed);
+    Open();
+    AppendMany(3);
+    ASSERT_TRUE(Flush().ok());
+    files_.FailNth(test::IoCall::kPreallocate, 1, ENOSPC);
+    ASSERT_FALSE(log_->Roll(now_ms_).ok());
+    AppendMany(3);
+    ASSERT_TRUE(Flush().ok());
+    Remember();
+    log_.reset();
+    files_.Cut(test::PowerLoss::kSomething);
+    Open(/*was_clean=*/false);
+    EXPECT_EQ(log_->log_end_offset(), Offset(6)) << seed;
+    EXPECT_EQ(BaseOffsetsFrom(0).size(), 6u) << seed;
+  }
+}
+
+// And where it cannot be removed, nothing must be appended before it.
+TEST_F(FailureTest, ASegmentThatCannotBeGivenUpFailsTheLog) {
+  config_.preallocate = true;
+  Open();
+  AppendMany(3);
+  files_.FailNth(test::IoCall::kPreallocate, 1, ENOSPC);
+  files_.FailNth(test::IoCall::kRemove, 1, EIO);
+  ASSERT_FALSE(log_->Roll(now_ms_).ok());
+  EXPECT_EQ(ErrorOf(Append(BatchOf(1))), AppendError::kStorage);
+}
+
 TEST_F(FailureTest, AnIoErrorOfAWriteIsFinal) {
   Open();
   AppendMany(3);
