@@ -836,7 +836,8 @@ bool History::IsForgotten(const std::vector<uint8_t>& bytes) {
   // is left, the log must know the last.
   if (entry != nullptr && config_.cleanup_compact && clients_were_lost_) {
     const ProducerFacts facts = model_.Replay().producers[batch.producer_id().value()];
-    is_forgotten |= entry->last_sequence() == (facts.last.empty() ? -1 : facts.last.back().last_sequence);
+    // And where none is left, an older snapshot may know one from before.
+    is_forgotten |= facts.last.empty() || entry->last_sequence() == facts.last.back().last_sequence;
   }
   for (Client& client : clients_) client.is_forgotten |= is_forgotten && client.id == batch.producer_id().value();
   return is_forgotten;

@@ -84,7 +84,9 @@ void HistoryModel::Truncating(int64_t offset) {
   // Where the last batches were compacted away, the log ends before it when it is opened again.
   auto at = batches.lower_bound(offset);
   for (auto gone = at; gone != batches.end(); ++gone) ghosts.push_back(gone->second);
-  const int64_t last = at == batches.begin() ? 0 : ViewOf(std::prev(at)->second).next_offset().value();
+  int64_t last = at == batches.begin() ? 0 : ViewOf(std::prev(at)->second).next_offset().value();
+  // Of those below the log start that a cleaning came to, nobody looked whether they are there.
+  if (last <= log_start && last > 0 && std::prev(at)->first < cleaned_end) last = 0;
   required_end = std::min({required_end, offset, last});
   durable = std::min(durable, required_end);
   log_start = std::min(log_start, offset);
