@@ -177,8 +177,11 @@ CheckpointJob DataDirectories::PrepareCheckpoints(const std::vector<CheckpointEn
     auto add = [&](std::string_view name, log::OffsetCheckpoint& content, log::OffsetCheckpoint& now) {
       if (content != now) job.to_write_.push_back({path + "/" + std::string(name), std::move(now), &content});
     };
-    add(log::kRecoveryPointFile, state.recovery_points, recovery_points);
+    // The log starts first: retention moves both, and what it removes may come back after a power cut, with indexes
+    // that were never synced. Below a new log start nobody reads it; below a new recovery point alone it would be
+    // believed. An old recovery point only makes the next start scan more of the log.
     add(log::kLogStartFile, state.log_starts, log_starts);
+    add(log::kRecoveryPointFile, state.recovery_points, recovery_points);
     add(log::kHighWatermarkFile, state.high_watermarks, high_watermarks);
     add(log::kCleanerFile, state.clean_ends, clean_ends);
   }

@@ -102,6 +102,29 @@ TEST_F(DataDirectoriesTest, WhatIsKnownOfADeletedReplicaIsNotSaidOfTheNextOne) {
   EXPECT_EQ(RecoveryPoints(), (log::OffsetCheckpoint{{{"a", 0}, Offset(1)}}));
 }
 
+// Wherever the node ends meanwhile: segments that retention took and that come back must not be believed.
+TEST_F(DataDirectoriesTest, LogStartsAreOnRecordBeforeRecoveryPoints) {
+  AddReplica("a", kA);
+  int starts_only = 0;
+  for (uint64_t cut = 1; cut <= 12; ++cut) {
+    Load();
+    Placed("a", kA);
+    CheckpointEntry entry = At("a", kA, 5);
+    ASSERT_TRUE(Write({entry}).ok());
+    entry.log_start_offset = Offset(8);
+    entry.recovery_point = Offset(9);
+    files_.CutAt(cut, test::PowerLoss::kNothing);
+    (void)Write({entry});
+    files_.PowerOn();
+    Load();
+    const OpenRequest found = Placed("a", kA);
+    const bool has_start = found.log_start_offset == Offset(8), has_point = found.recovery_point == Offset(9);
+    EXPECT_TRUE(has_start || !has_point) << cut;
+    starts_only += has_start && !has_point ? 1 : 0;
+  }
+  EXPECT_GT(starts_only, 0);
+}
+
 TEST_F(DataDirectoriesTest, WhereTheLastCleaningEndedIsReadBack) {
   AddReplica("a", kA);
   AddReplica("b", kB);
