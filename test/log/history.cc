@@ -303,6 +303,7 @@ void History::Start() {
   was_clean_ = wants_end_ = false;
   // Who finds that a log ended before the recovery point on record (a truncation did not end) writes the lower one.
   recorded_point_ = std::min(recorded_point_, is_over() ? 0 : log_->recovery_point().value());
+  if (!is_over()) first_dirty_ = std::min(first_dirty_, log_->log_end_offset().value());
   for (Client& client : clients_) SendAgain(client);
   clients_are_lost_ = false;
 }
@@ -1000,7 +1001,8 @@ void History::Record() {
   if (!is_alive() || log_->failure()) return;
   point_is_lost_ = false;
   recorded_point_ = log_->RecoveryPointToRecord().value();
-  recorded_start_ = log_->log_start_offset().value();
+  // Not before what lies below it is on the disk.
+  recorded_start_ = std::min(log_->log_start_offset().value(), recorded_point_);
   Tell("record " + std::to_string(recorded_point_) + ", start " + std::to_string(recorded_start_));
 }
 
@@ -1012,8 +1014,7 @@ void History::Truncate() {
   const int64_t to = at->first;
   if (point_is_lost_) return;
   if (to <= FirstBase()) return StartAnewAt(to);  // nothing stays: so does the log
-  const int64_t kept_end =
-      at == model_.batches.begin() ? 0 : record::BatchHeader(AsBytes(std::prev(at)->second)).next_offset().value();
+  const int64_t kept_end = model_.EndBelow(to);
   // Half a truncation would leave a log that ends below its start on record, which is not believed then.
   if (recorded_start_ > kept_end) return;
   Tell("truncate to " + std::to_string(to));

@@ -80,14 +80,18 @@ void HistoryModel::AddAttempt(ByteView bytes) {
   while (auto batch = walk.Next()) attempts.emplace_back(AsText(batch->bytes()));
 }
 
-void HistoryModel::Truncating(int64_t offset) {
-  // Where the last batches were compacted away, the log ends before it when it is opened again.
+// Where the last batches were compacted away, the log ends before them when it is opened again. Of those below the log
+// start that a cleaning came to, nobody looked whether they are there.
+int64_t HistoryModel::EndBelow(int64_t offset) const {
   auto at = batches.lower_bound(offset);
-  for (auto gone = at; gone != batches.end(); ++gone) ghosts.push_back(gone->second);
-  int64_t last = at == batches.begin() ? 0 : ViewOf(std::prev(at)->second).next_offset().value();
-  // Of those below the log start that a cleaning came to, nobody looked whether they are there.
-  if (last <= log_start && last > 0 && std::prev(at)->first < cleaned_end) last = 0;
-  required_end = std::min({required_end, offset, last});
+  if (at == batches.begin()) return 0;
+  const int64_t end_below = ViewOf(std::prev(at)->second).next_offset().value();
+  return end_below <= log_start && std::prev(at)->first < cleaned_end ? 0 : end_below;
+}
+
+void HistoryModel::Truncating(int64_t offset) {
+  required_end = std::min({required_end, offset, EndBelow(offset)});
+  for (auto gone = batches.lower_bound(offset); gone != batches.end(); ++gone) ghosts.push_back(gone->second);
   durable = std::min(durable, required_end);
   log_start = std::min(log_start, offset);
   least_log_start = std::min(least_log_start, offset);
@@ -165,8 +169,9 @@ void HistoryModel::Clean() {
   }
 }
 
-// A batch below the end of a cleaning: nothing new in it, and what had to stay stayed.
-std::string HistoryModel::JudgeCleaned(const record::BatchView& before, const record::BatchView& found) {
+// A batch below the end of a cleaning: nothing new in it, and what had to stay stayed. is_known: what an earlier cleaning
+// left of it was looked at.
+std::string HistoryModel::JudgeCleaned(const record::BatchView& before, const record::BatchView& found, bool is_known) {
   bool is_same_batch = before.last_offset() == found.last_offset() && before.producer_id() == found.producer_id() &&
                        before.producer_epoch() == found.producer_epoch() &&
                        before.base_sequence() == found.base_sequence() && before.is_control() == found.is_control() &&
@@ -187,7 +192,7 @@ std::string HistoryModel::JudgeCleaned(const record::BatchView& before, const re
   for (const HistoryRecord& record : old_records) {
     const bool must = record.offset >= cleaning->end || must_stay_.contains(record.offset);
     const bool may = must || may_stay_.contains(record.offset);
-    if (must && !present.contains(record.offset)) return "a cleaning lost record " + std::to_string(record.offset);
+    if (must && is_known && !present.contains(record.offset)) return "a cleaning lost record " + std::to_string(record.offset);
     // Below the log start it may be there because of another one there: they are not looked for.
     if (!may && cleaning->is_done && present.contains(record.offset) &&
         record.offset >= std::max(log_start, cleaning->looked_from)) {
@@ -220,6 +225,7 @@ std::string HistoryModel::Judge(const std::vector<std::string>& found, int64_t f
   if (found_end < required_end) {
     return "the log ends at " + std::to_string(found_end) + ", before " + std::to_string(required_end);
   }
+  const int64_t cleaned_before = cleaned_end;
   if (cleaning) {
     Clean();
     cleaned_end = std::max(cleaned_end, cleaning->touched_end);
@@ -239,7 +245,9 @@ std::string HistoryModel::Judge(const std::vector<std::string>& found, int64_t f
     auto known = batches.find(base);
     if (known != batches.end() && known->second == bytes) continue;
     if (known != batches.end() && cleaning && base < cleaning->touched_end) {
-      if (std::string complaint = JudgeCleaned(ViewOf(known->second), batch); !complaint.empty()) return complaint;
+      const bool is_known = base >= cleaned_before || batch.next_offset().value() > log_start;
+      const std::string complaint = JudgeCleaned(ViewOf(known->second), batch, is_known);
+      if (!complaint.empty()) return complaint;
       continue;
     }
     if (known != batches.end() && base < cleaned_end && batch.next_offset().value() <= log_start) continue;

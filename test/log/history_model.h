@@ -83,6 +83,8 @@ class HistoryModel {
   // The log is what was found.
   void TakeOver(const std::vector<std::string>& found, int64_t found_start, int64_t found_end);
 
+  // Where a log that lost what begins at or behind an offset certainly does not end before.
+  int64_t EndBelow(int64_t offset) const;
   std::vector<HistoryRecord> RecordsOf(const record::BatchView& batch);
   HistoryReplay Replay() const;
   static HistoryReplay Replay(const std::vector<std::string>& batches);
@@ -101,7 +103,7 @@ class HistoryModel {
 
  private:
   bool IsAttempt(ByteView batch) const;
-  std::string JudgeCleaned(const record::BatchView& before, const record::BatchView& found);
+  std::string JudgeCleaned(const record::BatchView& before, const record::BatchView& found, bool is_known);
   std::string JudgeMissing(const record::BatchView& batch, bool is_in_doubt);
   // The records that a complete cleaning would leave, by offset.
   void Clean();
