@@ -1,5 +1,6 @@
 #include "partition/partition_table.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "log/log_directory.h"
@@ -129,7 +130,10 @@ reactor::Task<Status> PartitionTable::Open(OpenRequest request) {
                                      }};
   entry->partition = Partition::Make(environment, request.id, request.name, std::move(opened.log).value(),
                                      request.config, request.leadership);
-  entry->partition->set_clean_end(request.clean_end);
+  // Where the log has lost its end, what takes that place is dirty.
+  std::optional<Offset> clean_end = request.clean_end;
+  if (clean_end) clean_end = std::min(*clean_end, entry->partition->log_end_offset());
+  entry->partition->set_clean_end(clean_end);
   auto refusal = refusals_.find(entry->data_directory);
   if (refusal != refusals_.end()) entry->partition->RefuseRecords(refusal->second);
   entry->changed.NotifyAll();

@@ -99,6 +99,18 @@ TEST_F(CleaningTest, TheDirtiestComesFirstAndWhatIsNotDirtyWaits) {
   EXPECT_LT(CheckpointOf(1, "dirty"), dirty->clean_end());
 }
 
+// The log has lost its end, and what was clean went along.
+TEST_F(CleaningTest, WhatTakesThePlaceOfALostEndIsCleanedAgain) {
+  OpenRequest request = RequestFor("topic", Compacted());
+  request.clean_end = Offset(30);
+  auto partition = Open(request);
+  EXPECT_EQ(partition->clean_end(), Offset(0));
+  Write(partition, 60);
+  const uint64_t before = partition->log().size_bytes();
+  ASSERT_TRUE(Clean(partition));
+  EXPECT_LT(partition->log().size_bytes(), before / 2);
+}
+
 TEST_F(CleaningTest, NothingIsTakenOutOfALogThatCouldNotBeNamed) {
   auto partition = Open("topic", Compacted());
   Write(partition, 60);
