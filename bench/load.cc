@@ -31,6 +31,7 @@
 #include <string>
 #include <vector>
 
+#include "stress/broker_process.h"
 #include "stress/raw_client.h"
 
 DEFINE_int32(port, 0, "the broker's, on this machine");
@@ -50,33 +51,13 @@ DEFINE_int32(fetch_bytes, 1 << 20, "at most, from the partition, with one fetch"
 
 namespace {
 
+using kb::raw::CpuUsOf;
 using kb::raw::Die;
+using kb::raw::NowUs;
+using kb::raw::ResidentBytesOf;
 
 constexpr size_t kReadBytes = 256 << 10;
 constexpr size_t kMostAtOnce = 16;  // requests in one write
-
-int64_t NowUs(clockid_t clock = CLOCK_MONOTONIC) {
-  timespec now{};
-  if (clock_gettime(clock, &now) != 0) Die("the broker's clock cannot be read");
-  return static_cast<int64_t>(now.tv_sec) * 1000000 + now.tv_nsec / 1000;
-}
-
-int64_t BrokerCpuUs() {
-  if (FLAGS_pid == 0) return 0;
-  clockid_t clock{};
-  if (clock_getcpuclockid(FLAGS_pid, &clock) != 0) Die("no process " + std::to_string(FLAGS_pid));
-  return NowUs(clock);
-}
-
-int64_t BrokerResidentBytes() {
-  if (FLAGS_pid == 0) return 0;
-  const std::string path = "/proc/" + std::to_string(FLAGS_pid) + "/statm";
-  FILE* file = fopen(path.c_str(), "r");
-  int64_t total = 0, resident = 0;
-  if (file == nullptr || fscanf(file, "%" SCNd64 " %" SCNd64, &total, &resident) != 2) Die("cannot read " + path);
-  fclose(file);
-  return resident * sysconf(_SC_PAGESIZE);
-}
 
 // Bytes that have arrived and are not a whole answer yet. Nothing is cleared before it is overwritten: this program
 // runs on the processors that the broker is measured on.
@@ -237,13 +218,13 @@ class Load {
   }
 
   void Run() {
-    const int64_t cpu = BrokerCpuUs();
+    const int64_t cpu = CpuUsOf(FLAGS_pid);
     const int64_t own_cpu = NowUs(CLOCK_PROCESS_CPUTIME_ID);
     const int64_t start = NowUs();
     end_us_ = start + static_cast<int64_t>(FLAGS_seconds * 1e6);
     for (const auto& client : clients_) Fill(*client);
     while (open_ > 0) Turn();
-    Report(NowUs() - start, BrokerCpuUs() - cpu, NowUs(CLOCK_PROCESS_CPUTIME_ID) - own_cpu);
+    Report(NowUs() - start, CpuUsOf(FLAGS_pid) - cpu, NowUs(CLOCK_PROCESS_CPUTIME_ID) - own_cpu);
   }
 
  private:
@@ -295,7 +276,7 @@ class Load {
            latencies_us_.size(), bytes, took_us, cpu_us, own_cpu_us, static_cast<double>(own_cpu_us) / requests,
            static_cast<double>(cpu_us) / requests, static_cast<double>(cpu_us) / 1e6 / gigabytes,
            requests * 1e6 / static_cast<double>(took_us), static_cast<double>(bytes) / static_cast<double>(took_us),
-           percentile(0.5), percentile(0.99), percentile(0.999), BrokerResidentBytes());
+           percentile(0.5), percentile(0.99), percentile(0.999), ResidentBytesOf(FLAGS_pid));
   }
 
   const int epoll_;
@@ -307,14 +288,14 @@ class Load {
 };
 
 void RunIdle() {
-  const int64_t before = BrokerResidentBytes();
+  const int64_t before = ResidentBytesOf(FLAGS_pid);
   std::deque<kb::raw::Connection> connections;
   for (int i = 0; i < FLAGS_connections; ++i) {
     connections.emplace_back(static_cast<uint16_t>(FLAGS_port));
     connections.back().Send(kb::raw::Request(18, 0, i, ""));
     connections.back().Receive();
   }
-  const int64_t after = BrokerResidentBytes();
+  const int64_t after = ResidentBytesOf(FLAGS_pid);
   printf("{\"connections\": %d, \"resident_bytes\": %" PRId64 ", \"grown_bytes\": %" PRId64 "}\n", FLAGS_connections,
          after, after - before);
 }

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/check.h"
+#include "group/record_bytes.h"
 #include "message/consumer_group_current_member_assignment_key.h"
 #include "message/consumer_group_current_member_assignment_value.h"
 #include "message/consumer_group_member_metadata_key.h"
@@ -25,26 +26,6 @@ namespace {
 
 constexpr int16_t kVersion = 0;
 
-// What is written fits its schema: lengths were bounded when it was accepted.
-std::string Bytes(const Result<ByteView>& encoded) {
-  KB_CHECK(encoded.ok());
-  return std::string(AsText(*encoded));
-}
-
-std::optional<std::string_view> View(const std::optional<std::string>& text) {
-  if (!text.has_value()) return std::nullopt;
-  return std::string_view(*text);
-}
-
-std::optional<std::string> Owned(const std::optional<std::string_view>& text) {
-  if (!text.has_value()) return std::nullopt;
-  return std::string(*text);
-}
-
-Error Corrupt(std::string_view what) {
-  return Error{ErrorKind::kCorrupt, "__consumer_offsets: malformed " + std::string(what)};
-}
-
 template <typename Message>
 std::string KeyBytes(std::string_view group_id, [[maybe_unused]] std::string_view name) {
   Arena arena;
@@ -52,7 +33,7 @@ std::string KeyBytes(std::string_view group_id, [[maybe_unused]] std::string_vie
   key.group_id = group_id;
   if constexpr (requires { key.member_id; }) key.member_id = name;
   if constexpr (requires { key.regular_expression; }) key.regular_expression = name;
-  return Bytes(protocol::EncodeCoordinatorKey(arena, key));
+  return OwnedBytes(protocol::EncodeCoordinatorKey(arena, key));
 }
 
 std::string KeyBytes(ConsumerRecordKind kind, std::string_view group_id, std::string_view name) {
@@ -78,15 +59,15 @@ std::string KeyBytes(ConsumerRecordKind kind, std::string_view group_id, std::st
 template <typename Message>
 RecordBytes Record(ConsumerRecordKind kind, std::string_view group_id, std::string_view name, const Message& value) {
   Arena arena;
-  return {KeyBytes(kind, group_id, name), Bytes(protocol::EncodeCoordinatorValue(arena, value, kVersion))};
+  return {KeyBytes(kind, group_id, name), OwnedBytes(protocol::EncodeCoordinatorValue(arena, value, kVersion))};
 }
 
 template <typename Message>
 Status Read(ByteView bytes, Arena& arena, Message& value) {
   protocol::Reader reader(bytes);
   int16_t version = -1;
-  if (!protocol::ReadInt16Prefix(reader, version)) return Corrupt(Message::kName);
-  if (!Decode(reader, version, arena, value)) return Corrupt(Message::kName);
+  if (!protocol::ReadInt16Prefix(reader, version)) return CorruptRecord(Message::kName);
+  if (!Decode(reader, version, arena, value)) return CorruptRecord(Message::kName);
   return {};
 }
 
@@ -144,15 +125,15 @@ RecordBytes EncodeEpoch(std::string_view group_id, const EpochFacts& facts) {
 RecordBytes EncodeSubscription(std::string_view group_id, const ConsumerMemberFacts& member) {
   Arena arena;
   message::ConsumerGroupMemberMetadataValue value;
-  value.instance_id = View(member.instance_id);
-  value.rack_id = View(member.rack_id);
+  value.instance_id = ViewOf(member.instance_id);
+  value.rack_id = ViewOf(member.rack_id);
   value.client_id = member.client_id;
   value.client_host = member.client_host;
   value.subscribed_topic_names.Reserve(arena, member.subscribed_names.size());
   for (const std::string& name : member.subscribed_names) value.subscribed_topic_names.Add(arena) = name;
   value.subscribed_topic_regex = member.subscribed_regex;
   value.rebalance_timeout_ms = member.rebalance_timeout_ms;
-  value.server_assignor = View(member.server_assignor);
+  value.server_assignor = ViewOf(member.server_assignor);
   message::ConsumerGroupMemberMetadataValue::ClassicMemberMetadata classic;
   if (member.classic.has_value()) {
     classic.session_timeout_ms = member.classic->session_timeout_ms;
@@ -223,8 +204,8 @@ Status DecodeSubscription(ByteView bytes, ConsumerMemberFacts& member) {
   Arena arena;
   message::ConsumerGroupMemberMetadataValue value;
   KB_RETURN_IF_ERROR(Read(bytes, arena, value));
-  member.instance_id = Owned(value.instance_id);
-  member.rack_id = Owned(value.rack_id);
+  member.instance_id = OwnedText(value.instance_id);
+  member.rack_id = OwnedText(value.rack_id);
   member.client_id = value.client_id;
   member.client_host = value.client_host;
   member.subscribed_names.assign(value.subscribed_topic_names.begin(), value.subscribed_topic_names.end());
@@ -233,7 +214,7 @@ Status DecodeSubscription(ByteView bytes, ConsumerMemberFacts& member) {
                                 member.subscribed_names.end());
   member.subscribed_regex = value.subscribed_topic_regex.value_or("");
   member.rebalance_timeout_ms = value.rebalance_timeout_ms;
-  member.server_assignor = Owned(value.server_assignor);
+  member.server_assignor = OwnedText(value.server_assignor);
   member.classic.reset();
   if (value.classic_member_metadata == nullptr) return {};
   member.classic.emplace();

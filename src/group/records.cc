@@ -4,6 +4,7 @@
 
 #include "base/arena.h"
 #include "base/check.h"
+#include "group/record_bytes.h"
 #include "message/consumer_group_current_member_assignment_key.h"
 #include "message/consumer_group_member_metadata_key.h"
 #include "message/consumer_group_metadata_key.h"
@@ -37,40 +38,20 @@ constexpr int16_t kOffsetVersion = 4;
 constexpr int16_t kOffsetWithExpiryVersion = 1;  // the only one with room for an expiry time
 constexpr int16_t kGroupVersion = 3;
 
-// What is written fits its schema: lengths were bounded when it was accepted (see Impl::RefuseJoin, OffsetCommit).
-std::string Owned(const Result<ByteView>& encoded) {
-  KB_CHECK(encoded.ok());
-  return std::string(AsText(*encoded));
-}
-
-std::optional<std::string_view> View(const std::optional<std::string>& text) {
-  if (!text.has_value()) return std::nullopt;
-  return std::string_view(*text);
-}
-
-std::optional<std::string> Owned(const std::optional<std::string_view>& text) {
-  if (!text.has_value()) return std::nullopt;
-  return std::string(*text);
-}
-
 std::string OffsetKeyBytes(std::string_view group_id, std::string_view topic, int32_t partition) {
   Arena arena;
   message::OffsetCommitKey key;
   key.group = group_id;
   key.topic = topic;
   key.partition = partition;
-  return Owned(protocol::EncodeCoordinatorKey(arena, key));
+  return OwnedBytes(protocol::EncodeCoordinatorKey(arena, key));
 }
 
 std::string GroupKeyBytes(std::string_view group_id) {
   Arena arena;
   message::GroupMetadataKey key;
   key.group = group_id;
-  return Owned(protocol::EncodeCoordinatorKey(arena, key));
-}
-
-Error Corrupt(std::string_view what) {
-  return Error{ErrorKind::kCorrupt, "__consumer_offsets: malformed " + std::string(what)};
+  return OwnedBytes(protocol::EncodeCoordinatorKey(arena, key));
 }
 
 template <typename Message>
@@ -82,7 +63,7 @@ template <typename Message>
 Result<RecordKey> OtherKey(protocol::Reader& reader, GroupType type) {
   Arena arena;
   Message message;
-  if (!ReadKey(reader, arena, message)) return Corrupt(Message::kName);
+  if (!ReadKey(reader, arena, message)) return CorruptRecord(Message::kName);
   return RecordKey(OtherGroupKey{std::string(message.group_id), type, std::nullopt});
 }
 
@@ -90,7 +71,7 @@ template <typename Message>
 Result<RecordKey> OtherMemberKey(protocol::Reader& reader, GroupType type) {
   Arena arena;
   Message message;
-  if (!ReadKey(reader, arena, message)) return Corrupt(Message::kName);
+  if (!ReadKey(reader, arena, message)) return CorruptRecord(Message::kName);
   return RecordKey(OtherGroupKey{std::string(message.group_id), type, std::string(message.member_id)});
 }
 
@@ -98,7 +79,7 @@ template <typename Message>
 Result<RecordKey> OffsetKeyOf(protocol::Reader& reader) {
   Arena arena;
   Message message;
-  if (!ReadKey(reader, arena, message)) return Corrupt(Message::kName);
+  if (!ReadKey(reader, arena, message)) return CorruptRecord(Message::kName);
   bool legacy = std::is_same_v<Message, message::LegacyOffsetCommitKey>;
   return RecordKey(OffsetKey{std::string(message.group), std::string(message.topic), message.partition, legacy});
 }
@@ -107,7 +88,7 @@ template <typename Message>
 Result<RecordKey> ConsumerKeyOf(protocol::Reader& reader, ConsumerRecordKind kind) {
   Arena arena;
   Message message;
-  if (!ReadKey(reader, arena, message)) return Corrupt(Message::kName);
+  if (!ReadKey(reader, arena, message)) return CorruptRecord(Message::kName);
   ConsumerRecordKey key{kind, std::string(message.group_id), {}};
   if constexpr (requires { message.member_id; }) key.name = message.member_id;
   if constexpr (requires { message.regular_expression; }) key.name = message.regular_expression;
@@ -117,7 +98,7 @@ Result<RecordKey> ConsumerKeyOf(protocol::Reader& reader, ConsumerRecordKind kin
 Result<RecordKey> ClassicKeyOf(protocol::Reader& reader) {
   Arena arena;
   message::GroupMetadataKey message;
-  if (!ReadKey(reader, arena, message)) return Corrupt(message.kName);
+  if (!ReadKey(reader, arena, message)) return CorruptRecord(message.kName);
   return RecordKey(ClassicGroupKey{std::string(message.group)});
 }
 
@@ -149,7 +130,8 @@ RecordBytes EncodeOffset(std::string_view group_id, std::string_view topic, int3
   value.topic_id = offset.topic_id;
   Arena arena;
   int16_t version = with_expiry ? kOffsetWithExpiryVersion : kOffsetVersion;
-  return {OffsetKeyBytes(group_id, topic, partition), Owned(protocol::EncodeCoordinatorValue(arena, value, version))};
+  return {OffsetKeyBytes(group_id, topic, partition),
+          OwnedBytes(protocol::EncodeCoordinatorValue(arena, value, version))};
 }
 
 RecordBytes EncodeOffsetTombstone(std::string_view group_id, std::string_view topic, int32_t partition) {
@@ -161,14 +143,14 @@ RecordBytes EncodeGroup(std::string_view group_id, const GroupRecord& group) {
   message::GroupMetadataValue value;
   value.protocol_type = group.protocol_type;
   value.generation = group.generation_id;
-  value.protocol = View(group.protocol_name);
-  value.leader = View(group.leader);
+  value.protocol = ViewOf(group.protocol_name);
+  value.leader = ViewOf(group.leader);
   value.current_state_timestamp = group.state_timestamp_ms;
   value.members.Reserve(arena, group.members.size());
   for (const GroupRecord::Member& member : group.members) {
     auto& written = value.members.Add(arena);
     written.member_id = member.member_id;
-    written.group_instance_id = View(member.group_instance_id);
+    written.group_instance_id = ViewOf(member.group_instance_id);
     written.client_id = member.client_id;
     written.client_host = member.client_host;
     written.rebalance_timeout = member.rebalance_timeout_ms;
@@ -176,7 +158,7 @@ RecordBytes EncodeGroup(std::string_view group_id, const GroupRecord& group) {
     written.subscription = AsBytes(member.subscription);
     written.assignment = AsBytes(member.assignment);
   }
-  return {GroupKeyBytes(group_id), Owned(protocol::EncodeCoordinatorValue(arena, value, kGroupVersion))};
+  return {GroupKeyBytes(group_id), OwnedBytes(protocol::EncodeCoordinatorValue(arena, value, kGroupVersion))};
 }
 
 RecordBytes EncodeGroupTombstone(std::string_view group_id) {
@@ -186,7 +168,7 @@ RecordBytes EncodeGroupTombstone(std::string_view group_id) {
 Result<RecordKey> DecodeKey(ByteView key) {
   protocol::Reader reader(key);
   int16_t type = -1;
-  if (!protocol::ReadInt16Prefix(reader, type)) return Corrupt("record key");
+  if (!protocol::ReadInt16Prefix(reader, type)) return CorruptRecord("record key");
   using enum GroupType;
   switch (type) {
     case 0:
@@ -245,11 +227,11 @@ Result<CommittedOffset> DecodeOffset(const OffsetKey& key, ByteView bytes) {
   protocol::Reader reader(bytes);
   Arena arena;
   int16_t version = -1;
-  if (!protocol::ReadInt16Prefix(reader, version)) return Corrupt("offset value");
+  if (!protocol::ReadInt16Prefix(reader, version)) return CorruptRecord("offset value");
   CommittedOffset offset;
   // Type 0 has one version of its own in the schemas, but brokers that wrote it used the versions of type 1.
   message::OffsetCommitValue value;
-  if (!Decode(reader, version, arena, value)) return Corrupt(key.legacy ? "value of an old offset" : value.kName);
+  if (!Decode(reader, version, arena, value)) return CorruptRecord(key.legacy ? "value of an old offset" : value.kName);
   offset.offset = value.offset;
   offset.leader_epoch = value.leader_epoch;
   offset.metadata = value.metadata;
@@ -264,17 +246,17 @@ Result<GroupRecord> DecodeGroup(ByteView bytes) {
   Arena arena;
   int16_t version = -1;
   message::GroupMetadataValue value;
-  if (!protocol::ReadInt16Prefix(reader, version)) return Corrupt("group value");
-  if (!Decode(reader, version, arena, value)) return Corrupt(value.kName);
+  if (!protocol::ReadInt16Prefix(reader, version)) return CorruptRecord("group value");
+  if (!Decode(reader, version, arena, value)) return CorruptRecord(value.kName);
   GroupRecord group;
   group.protocol_type = value.protocol_type;
   group.generation_id = value.generation;
-  group.protocol_name = Owned(value.protocol);
-  group.leader = Owned(value.leader);
+  group.protocol_name = OwnedText(value.protocol);
+  group.leader = OwnedText(value.leader);
   group.state_timestamp_ms = value.current_state_timestamp;
   group.members.reserve(value.members.size());
   for (const auto& member : value.members) {
-    group.members.push_back({std::string(member.member_id), Owned(member.group_instance_id),
+    group.members.push_back({std::string(member.member_id), OwnedText(member.group_instance_id),
                              std::string(member.client_id), std::string(member.client_host), member.rebalance_timeout,
                              member.session_timeout, std::string(AsText(member.subscription)),
                              std::string(AsText(member.assignment))});

@@ -33,6 +33,7 @@
 #include <utility>
 #include <vector>
 
+#include "stress/broker_process.h"
 #include "stress/raw_client.h"
 
 DEFINE_int32(port, 0, "the broker's, on this machine");
@@ -49,9 +50,12 @@ DEFINE_int32(settle_seconds, 120, "after which it is an error that they have not
 
 namespace {
 
+using kb::raw::CpuUsOf;
 using kb::raw::Die;
 using kb::raw::In;
+using kb::raw::NowUs;
 using kb::raw::Out;
+using kb::raw::ResidentBytesOf;
 
 constexpr int16_t kOffsetCommit = 8, kOffsetFetch = 9, kFindCoordinator = 10, kJoinGroup = 11, kHeartbeat = 12,
                   kSyncGroup = 14, kConsumerGroupHeartbeat = 68;
@@ -60,29 +64,6 @@ constexpr int16_t kNoError = 0, kRebalanceInProgress = 27, kMemberIdRequired = 7
 // The coordinator is not there yet, or any more.
 bool IsPassing(int16_t error) {
   return error >= 14 && error <= 16;
-}
-
-int64_t NowUs(clockid_t clock = CLOCK_MONOTONIC) {
-  timespec now{};
-  if (clock_gettime(clock, &now) != 0) Die("the broker's clock cannot be read");
-  return static_cast<int64_t>(now.tv_sec) * 1000000 + now.tv_nsec / 1000;
-}
-
-int64_t BrokerCpuUs() {
-  if (FLAGS_pid == 0) return 0;
-  clockid_t clock{};
-  if (clock_getcpuclockid(FLAGS_pid, &clock) != 0) Die("no process " + std::to_string(FLAGS_pid));
-  return NowUs(clock);
-}
-
-int64_t BrokerResidentBytes() {
-  if (FLAGS_pid == 0) return 0;
-  const std::string path = "/proc/" + std::to_string(FLAGS_pid) + "/statm";
-  FILE* file = fopen(path.c_str(), "r");
-  int64_t total = 0, resident = 0;
-  if (file == nullptr || fscanf(file, "%" SCNd64 " %" SCNd64, &total, &resident) != 2) Die("cannot read " + path);
-  fclose(file);
-  return resident * sysconf(_SC_PAGESIZE);
 }
 
 // ── Compact fields ──
@@ -166,8 +147,8 @@ class Crowd {
 
   void Run() {
     FindCoordinators();
-    const int64_t resident = BrokerResidentBytes();
-    const int64_t start = NowUs(), cpu = BrokerCpuUs();
+    const int64_t resident = ResidentBytesOf(FLAGS_pid);
+    const int64_t start = NowUs(), cpu = CpuUsOf(FLAGS_pid);
     for (Member& member : members_) {
       member.descriptor = kb::raw::Connect(static_cast<uint16_t>(FLAGS_port));
       epoll_event event{};
@@ -177,8 +158,8 @@ class Crowd {
       Next(member);
     }
     Settle(start);
-    const int64_t settled_us = NowUs() - start, settle_cpu = BrokerCpuUs() - cpu;
-    const int64_t grown = BrokerResidentBytes() - resident;
+    const int64_t settled_us = NowUs() - start, settle_cpu = CpuUsOf(FLAGS_pid) - cpu;
+    const int64_t grown = ResidentBytesOf(FLAGS_pid) - resident;
     const Measured beats = Measure(Phase::kBeat), commits = Measure(Phase::kCommit);
     Check();
     printf(
@@ -234,11 +215,11 @@ class Crowd {
 
   Measured Measure(Phase phase) {
     phase_ = phase;
-    const int64_t answers = answers_, cpu = BrokerCpuUs();
+    const int64_t answers = answers_, cpu = CpuUsOf(FLAGS_pid);
     const int64_t end = NowUs() + static_cast<int64_t>(FLAGS_seconds * 1e6);
     for (Member& member : members_) Next(member);
     while (NowUs() < end) Turn(20);
-    Measured measured{answers_ - answers, BrokerCpuUs() - cpu};
+    Measured measured{answers_ - answers, CpuUsOf(FLAGS_pid) - cpu};
     phase_ = Phase::kDone;
     while (Waiting() > 0) Turn(20);
     return measured;
