@@ -256,6 +256,35 @@ class ConsumerGroups(harness.BrokerTest):
         self.assertEqual([set(self.places(topic, 4)[:2]), set(self.places(topic, 4)[2:])],
                          sorted(has.values(), key=sorted))
 
+    def test_members_move_to_the_new_protocol_and_back(self):
+        """One after the other, while records come; static members among them."""
+        topic = self.topic(partitions=6)
+        members, group = Members(self, self.group()), self.group()
+        names = ("a", "b", "c")
+        instance = {"c": {"group_instance_id": "instance-c"}}
+        config = {"classic": {"group_protocol": "classic", "heartbeat_interval_ms": "200"}, "consumer": {}}
+
+        def group_type():
+            with self.broker.connect(30) as connection:
+                answer = connection.call("ListGroups", 5, statesFilter=[], typesFilter=[])
+            return [g["groupType"] for g in answer["groups"] if g["groupId"] == group]
+
+        for name in names:
+            members.start(name, "names", topic, **config["classic"], **instance.get(name, {}))
+        self.until_owners(self.places(topic, 6), *names)
+        self.assertEqual(["classic"], group_type())
+        for protocol_name in ("consumer", "classic", "consumer"):
+            for name in names:
+                self.produce(topic, 6)
+                members.close(name)
+                members.start(name, "names", topic, **config[protocol_name], **instance.get(name, {}))
+                self.until_owners(self.places(topic, 6), *names)
+            self.events.until(lambda _: all(len(mine) == 2 for mine in self.events.owners().values()), "each has two")
+            self.assertEqual([protocol_name], group_type())
+        self.produce(topic, 6)
+        self.all_processed()
+        self.assertEqual([], [words for words in self.events.list if words[1] == "failed"])
+
     # ---- what is refused, as clients see it
 
     def beat(self, version=1, **values):
