@@ -226,7 +226,6 @@ ConsumerGroupHeartbeatResponse GroupShard::Impl::Beat(Step& step, Group& group,
   } else {
     before.id = request.member_id;
   }
-  const OwnedPartitions had = before.assigned;
   const bool subscription_changed = Subscribe(step, group, before, Updated(before, request));
   AssignIfDue(step, group);
   ReconcileMember(step, group, request.member_id, subscription_changed, request.owned);
@@ -238,7 +237,7 @@ ConsumerGroupHeartbeatResponse GroupShard::Impl::Beat(Step& step, Group& group,
   response.heartbeat_interval_ms = surroundings_.SettingsOf(group.id).heartbeat_interval_ms;
   const bool says_all = request.rebalance_timeout_ms != -1 && request.owned.has_value() &&
                         (request.subscribed_topic_names.has_value() || request.subscribed_topic_regex.has_value());
-  const bool is_news = request.member_epoch == kJoining || says_all || had != member.assigned;
+  const bool is_news = request.member_epoch == kJoining || says_all || before.assigned != member.assigned;
   if (is_news) response.assignment = AssignmentOf(member.assigned);
   return response;
 }

@@ -22,17 +22,18 @@ namespace kb::group {
 bool GroupShard::Impl::Subscribe(Step& step, Group& group, const ConsumerMemberFacts& before,
                                  ConsumerMemberFacts after) {
   ConsumerGroup& consumer = *group.consumer;
-  const std::string& regex = after.subscribed_regex;
+  const std::string regex = after.subscribed_regex;
   const bool names_changed = after.subscribed_names != before.subscribed_names;
   const bool regex_changed = regex != before.subscribed_regex;
   // An expression that is still to be resolved changes the target later.
   const bool has_topics = regex.empty() || consumer.resolved().find(regex) != consumer.resolved().end();
   const bool is_new_regex = regex_changed && !regex.empty() && consumer.SubscribersOf(regex) == 0;
   const bool bump = names_changed || (regex_changed && !is_new_regex && has_topics);
-  const bool is_known = consumer.Find(after.id) != nullptr;
-  if (!is_known || !after.SameSubscription(before)) step.Write(EncodeSubscription(group.id, after));
-  std::string id = after.id;
-  consumer.Update(std::move(after));
+  const bool is_same = consumer.Find(after.id) != nullptr && after.SameSubscription(before);
+  if (!is_same) {  // as hardly any heartbeat is
+    step.Write(EncodeSubscription(group.id, after));
+    consumer.Update(std::move(after));
+  }
   // In this order, as Apache Kafka: when the expression that is being left was resolved still counts.
   ResolveRegexesIfDue(group, is_new_regex, step.now);
   if (regex_changed && !before.subscribed_regex.empty()) DropRegexIfUnused(step, group, before.subscribed_regex);
