@@ -45,7 +45,7 @@ class Member:
 
 class Groups(harness.BrokerTest):
     CONFIG = {"group.consumer.min.heartbeat.interval.ms": "100", "group.consumer.heartbeat.interval.ms": "200",
-              "group.consumer.min.session.timeout.ms": "1000", "group.consumer.session.timeout.ms": "4000",
+              "group.consumer.min.session.timeout.ms": "1000", "group.consumer.session.timeout.ms": "8000",
               "group.consumer.assignment.interval.ms": "0"}
 
     def produce(self, topic, count):
