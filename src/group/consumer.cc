@@ -104,12 +104,27 @@ void GroupShard::Impl::ConsumerHeartbeat(Step& step, Ticket ticket, ConsumerGrou
   if (!refused.has_value()) refused = RefuseBeat(found.consumer(), request);
   if (refused.has_value()) return step.Answer(ticket, Refused(*refused));
   if (request.member_id.empty()) request.member_id = random_.NextUuid().ToString();
+  const bool is_mended_first = found.fresh == nullptr && found.consumer().must_rewrite;
+  if (is_mended_first) return MendOnly(step, ticket, *found.group, request);
   const size_t first = step.out.records.size();
   Group& group = Install(step, request.group_id, std::move(found));
-  MendLog(step, group);
   ConsumerGroupHeartbeatResponse response = Beat(step, group, request);
   NoteWritten(step, group, first);
   AnswerWhenCommitted(step, group, ticket, std::move(response));
+}
+
+// As long as the log cannot be written nobody joins, and nobody is taken further: whoever was not told how far would be
+// fenced when that happened twice.
+void GroupShard::Impl::MendOnly(Step& step, Ticket ticket, Group& group, const ConsumerGroupHeartbeatRequest& request) {
+  const size_t first = step.out.records.size();
+  MendLog(step, group);
+  NoteWritten(step, group, first);
+  if (ConsumerMember* member = group.consumer->Find(request.member_id))
+    RestartConsumerSession(group, *member, step.now);
+  ConsumerGroupHeartbeatResponse response;
+  response.error = ErrorCode::kCoordinatorNotAvailable;
+  response.error_message = "Group " + group.id + " is being written anew.";
+  step.Answer(ticket, std::move(response));
 }
 
 MaybeRefused GroupShard::Impl::FindConsumerGroup(const ConsumerGroupHeartbeatRequest& request, ConsumerFound& found) {
@@ -164,8 +179,11 @@ MaybeRefused GroupShard::Impl::RefuseBeat(ConsumerGroup& consumer, const Consume
 
 // Bounds of our own.
 MaybeRefused GroupShard::Impl::RefuseBytes(const ConsumerGroupHeartbeatRequest& request) const {
-  if (!request.subscribed_topic_names.has_value() && !request.subscribed_topic_regex.has_value()) return std::nullopt;
-  size_t bytes = request.subscribed_topic_regex.value_or("").size();
+  const bool brings_nothing = !request.subscribed_topic_names.has_value() &&
+                              !request.subscribed_topic_regex.has_value() && !request.rack_id.has_value();
+  if (brings_nothing && request.member_epoch != kJoining) return std::nullopt;
+  size_t bytes = request.subscribed_topic_regex.value_or("").size() + 2 * request.member_id.size() +
+                 2 * request.instance_id.value_or("").size() + request.rack_id.value_or("").size();
   if (request.subscribed_topic_names.has_value()) {
     for (const std::string& name : *request.subscribed_topic_names) bytes += sizeof name + name.size();
   }
@@ -183,6 +201,9 @@ MaybeRefused GroupShard::Impl::RefuseRegex(const ConsumerGroup& consumer, const 
   const std::string& regex = *request.subscribed_topic_regex;
   if (consumer.SubscribersOf(regex) > 0 || (member != nullptr && member->subscribed_regex == regex))
     return std::nullopt;
+  if (consumer.subscribed_regexes().size() >= kMostRegexes) {  // a bound of our own: each is matched with every topic
+    return Refusal{ErrorCode::kCoordinatorLoadInProgress, "The members of the group have too many expressions."};
+  }
   Status compiled = TopicRegex::Check(regex);
   if (compiled.ok()) return std::nullopt;
   return Refusal{
@@ -245,6 +266,11 @@ ConsumerGroupHeartbeatResponse GroupShard::Impl::Beat(Step& step, Group& group,
 // A static member comes back under another id: it has what it had.
 void GroupShard::Impl::ReplaceMember(Step& step, Group& group, const std::string& old_id, const std::string& new_id) {
   ConsumerGroup& consumer = *group.consumer;
+  if (const ConsumerMember* other = new_id == old_id ? nullptr : consumer.Find(new_id)) {
+    const std::string regex = other->subscribed_regex;
+    consumer.Remove(new_id);
+    if (!regex.empty()) DropRegexIfUnused(step, group, regex);
+  }
   ConsumerMember& old = *consumer.Find(old_id);
   ConsumerMemberFacts facts = old;
   Assignment target = std::move(old.target);
@@ -350,8 +376,7 @@ void GroupShard::Impl::FenceMembers(Step& step, Group& group, const std::vector<
 // Whichever of a member's timers: it is fenced. Unless it speaks another protocol by now than that of the timer.
 void GroupShard::Impl::ConsumerTimerFired(Step& step, Group& group, const ConsumerMember& member,
                                           TimerTarget::Kind kind) {
-  const bool is_classic_timer =
-      kind == TimerTarget::Kind::kConsumerJoin || kind == TimerTarget::Kind::kConsumerSync;
+  const bool is_classic_timer = kind == TimerTarget::Kind::kConsumerJoin || kind == TimerTarget::Kind::kConsumerSync;
   if (is_classic_timer && !member.classic.has_value()) return;
   const size_t first = step.out.records.size();
   MendLog(step, group);

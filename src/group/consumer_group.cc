@@ -58,7 +58,9 @@ bool ConsumerMemberFacts::SameAssignment(const ConsumerMemberFacts& other) const
 }
 
 size_t ConsumerMemberFacts::bytes() const {
-  size_t bytes = sizeof(ConsumerMember) + 2 * id.size() + client_id.size() + subscribed_regex.size();
+  size_t bytes =
+      sizeof(ConsumerMember) + 2 * id.size() + client_id.size() + client_host.size() + subscribed_regex.size();
+  bytes += 2 * instance_id.value_or("").size() + rack_id.value_or("").size();
   for (const std::string& name : subscribed_names) bytes += sizeof name + name.size();
   // What it has, and again as its target.
   bytes += 2 * sizeof(OwnedPartition) * (assigned.size() + pending_revocation.size());
@@ -102,7 +104,10 @@ ConsumerMember& ConsumerGroup::Update(ConsumerMemberFacts facts) {
   auto [at, added] = members_.try_emplace(facts.id);
   ConsumerMember& member = at->second;
   if (added) member.joined = ++last_joined_;
-  if (!added) Count(member, -1);
+  if (!added) {
+    Count(member, -1);
+    ForgetInstance(member);
+  }
   static_cast<ConsumerMemberFacts&>(member) = std::move(facts);
   Count(member, 1);
   if (member.instance_id.has_value()) static_members_[*member.instance_id] = member.id;
@@ -114,11 +119,14 @@ void ConsumerGroup::Remove(std::string_view member_id) {
   KB_CHECK(found != members_.end());
   const ConsumerMember& member = found->second;
   Count(member, -1);
-  if (member.instance_id.has_value()) {
-    auto of_instance = static_members_.find(*member.instance_id);
-    if (of_instance != static_members_.end() && of_instance->second == member.id) static_members_.erase(of_instance);
-  }
+  ForgetInstance(member);
   members_.erase(found);
+}
+
+void ConsumerGroup::ForgetInstance(const ConsumerMemberFacts& member) {
+  if (!member.instance_id.has_value()) return;
+  auto of_instance = static_members_.find(*member.instance_id);
+  if (of_instance != static_members_.end() && of_instance->second == member.id) static_members_.erase(of_instance);
 }
 
 void ConsumerGroup::Count(const ConsumerMemberFacts& member, int by) {

@@ -187,6 +187,8 @@ class ConsumerGroup {
 
  private:
   void Count(const ConsumerMemberFacts& member, int by);
+  // Its instance id stands for nobody.
+  void ForgetInstance(const ConsumerMemberFacts& member);
   void CountInterest(std::string_view topic, int names, int regexes);
 
   Members members_;

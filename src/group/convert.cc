@@ -178,13 +178,21 @@ DescribeGroupsRequest FromMessage(const message::DescribeGroupsRequest& message,
   return {version, Owned(message.groups)};
 }
 
-DeleteGroupsRequest FromMessage(const message::DeleteGroupsRequest& message, int16_t) {
-  std::vector<std::string> names;
+namespace {
+
+std::vector<std::string> Distinct(const protocol::Array<std::string_view>& names) {
+  std::vector<std::string> distinct;
   std::unordered_set<std::string_view> seen;
-  for (std::string_view name : message.groups_names) {
-    if (seen.insert(name).second) names.push_back(Text(name));
+  for (std::string_view name : names) {
+    if (seen.insert(name).second) distinct.push_back(Text(name));
   }
-  return {std::move(names)};
+  return distinct;
+}
+
+}  // namespace
+
+DeleteGroupsRequest FromMessage(const message::DeleteGroupsRequest& message, int16_t) {
+  return {Distinct(message.groups_names)};
 }
 
 ConsumerGroupHeartbeatRequest FromMessage(const message::ConsumerGroupHeartbeatRequest& message, int16_t version,
@@ -212,7 +220,7 @@ ConsumerGroupHeartbeatRequest FromMessage(const message::ConsumerGroupHeartbeatR
 }
 
 ConsumerGroupDescribeRequest FromMessage(const message::ConsumerGroupDescribeRequest& message, int16_t) {
-  return {Owned(message.group_ids)};
+  return {Distinct(message.group_ids)};
 }
 
 namespace {

@@ -316,6 +316,7 @@ class GroupShard::Impl {
     ConsumerGroup& consumer() const { return fresh != nullptr ? *fresh : *group->consumer; }
   };
   void ConsumerHeartbeat(Step& step, Ticket ticket, ConsumerGroupHeartbeatRequest request);
+  void MendOnly(Step& step, Ticket ticket, Group& group, const ConsumerGroupHeartbeatRequest& request);
   MaybeRefused FindConsumerGroup(const ConsumerGroupHeartbeatRequest& request, ConsumerFound& found);
   MaybeRefused RefuseBeat(ConsumerGroup& consumer, const ConsumerGroupHeartbeatRequest& request) const;
   MaybeRefused RefuseBytes(const ConsumerGroupHeartbeatRequest& request) const;
@@ -426,6 +427,7 @@ class GroupShard::Impl {
   // Of what a member of a consumer group brings along: it goes into one record, which is to fit max.message.bytes. Were
   // it refused by the log, the group could not be written anew either as long as the member is in it.
   static constexpr size_t kMostConsumerMemberBytes = 512 << 10;
+  static constexpr size_t kMostRegexes = 100;  // of one group
   static constexpr size_t kMostTopicHashes = 100'000;
   uint64_t changed_topics_ = 0;                               // how often topics have changed
   int64_t new_topics_version_ = 0;                            // of the metadata, when topics were last created

@@ -298,6 +298,9 @@ ErrorCode GroupShard::Impl::RefuseFetch(const Group& group, const OffsetFetchReq
   const ConsumerMember* member = group.consumer->Find(member_id);
   if (member == nullptr) return ErrorCode::kUnknownMemberId;
   if (request.member_epoch == member->epoch) return ErrorCode::kNone;
+  // It may not have been told of its epoch yet.
+  const bool may_be_behind = group.pending_consumer_writes > 0 || group.consumer->must_rewrite;
+  if (may_be_behind && request.member_epoch == member->previous_epoch) return ErrorCode::kNone;
   return member->classic.has_value() ? ErrorCode::kIllegalGeneration : ErrorCode::kStaleMemberEpoch;
 }
 

@@ -10,6 +10,7 @@ namespace {
 std::unique_ptr<re2::RE2> Compile(std::string_view regex) {
   re2::RE2::Options options;
   options.set_log_errors(false);
+  options.set_max_mem(1 << 20);
   return std::make_unique<re2::RE2>(re2::StringPiece(regex.data(), regex.size()), options);
 }
 

@@ -135,7 +135,7 @@ class GroupShard {
   Outcome OffsetDelete(Ticket ticket, const OffsetDeleteRequest& request, Now now);
   Outcome DeleteGroups(Ticket ticket, const DeleteGroupsRequest& request, Now now);
   Outcome ConsumerGroupHeartbeat(Ticket ticket, ConsumerGroupHeartbeatRequest request, Now now);
-  // Committed state; no ticket, as there is nothing to wait for.
+  // Committed state, of consumer groups the state as it is; no ticket, as there is nothing to wait for.
   ListGroupsResponse ListGroups(const ListGroupsRequest& request) const;
   DescribeGroupsResponse DescribeGroups(const DescribeGroupsRequest& request) const;
   ConsumerGroupDescribeResponse ConsumerGroupDescribe(const ConsumerGroupDescribeRequest& request) const;

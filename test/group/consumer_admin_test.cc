@@ -333,6 +333,7 @@ TEST_F(ConsumerAdminTest, AJoinThatCannotBeWrittenIsToldSo) {
   EXPECT_EQ(ErrorOf(Join("a", {"t"})), kCoordinatorNotAvailable);
   EXPECT_THAT(List(), IsEmpty());
   EXPECT_THAT(log_, IsEmpty());
+  EXPECT_EQ(ErrorOf(Join("a", {"t"})), kCoordinatorNotAvailable);  // which writes what could not be written
   EXPECT_EQ(Told(Join("a", {"t"})), "a@2 t:0,1,2,3");
   EXPECT_THAT(List(), SizeIs(1));
   ExpectReplayAgrees();
@@ -343,11 +344,52 @@ TEST_F(ConsumerAdminTest, TheNextWriteMendsWhatAFailedOneLeftOut) {
   Join("b", {"t"});
   fail_next_append_ = kNotEnoughReplicas;
   EXPECT_EQ(ErrorOf(Beat("a", 2, Parts("t", {0, 1, 2, 3}))), kCoordinatorNotAvailable);
-  EXPECT_EQ(Told(Beat("b", 3, {})), "b@3");  // which changes nothing by itself
+  EXPECT_EQ(ErrorOf(Beat("b", 3, {})), kCoordinatorNotAvailable);  // which changes nothing by itself
   ExpectReplayAgrees();
+  EXPECT_EQ(Told(Beat("b", 3, {})), "b@3");
   const size_t records = log_.size();
   EXPECT_EQ(Told(Beat("b", 3, {})), "b@3");
   EXPECT_EQ(log_.size(), records);  // mended once
+}
+
+// It was told of none of the epochs that it has come to meanwhile.
+TEST_F(ConsumerAdminTest, AMemberOutlivesManyWritesThatFail) {
+  OneMember();
+  Join("b", {"t"});
+  const std::vector<PartitionId> owned = Parts("t", {0, 1, 2, 3});
+  for (int i = 0; i < 5; ++i) {
+    fail_next_append_ = kNotEnoughReplicas;
+    EXPECT_EQ(ErrorOf(Join("c" + std::to_string(i), {"t"})), kCoordinatorNotAvailable);
+    fail_next_append_ = kNotEnoughReplicas;
+    EXPECT_EQ(ErrorOf(Beat("a", 2, owned)), kCoordinatorNotAvailable);
+  }
+  EXPECT_EQ(ErrorOf(Beat("a", 2, owned)), kCoordinatorNotAvailable);  // mended
+  EXPECT_EQ(ErrorOf(Beat("a", 2, owned)), kNone);
+  EXPECT_THAT(DescribeConsumer().members, SizeIs(3));  // of those who could not join only the first is known
+  ExpectReplayAgrees();
+}
+
+TEST_F(ConsumerAdminTest, AnInstanceIdThatItsMemberGivesUpIsFree) {
+  MakeTopic("t", 4);
+  auto join = [&](const std::string& member, const std::string& instance) {
+    ConsumerGroupHeartbeatRequest request = JoinRequest(member, {"t"});
+    request.instance_id = instance;
+    return ErrorOf(Send(request));
+  };
+  EXPECT_EQ(join("a", "i"), kNone);
+  EXPECT_EQ(join("a", "j"), kNone);
+  EXPECT_EQ(join("b", "i"), kNone);
+  EXPECT_EQ(join("c", "j"), kUnreleasedInstanceId);
+  ExpectReplayAgrees();
+}
+
+TEST_F(ConsumerAdminTest, AGroupHasSoManyExpressions) {
+  MakeTopic("t", 1);
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_EQ(ErrorOf(JoinRegex("m" + std::to_string(i), "t" + std::to_string(i))), kNone);
+  }
+  EXPECT_EQ(ErrorOf(JoinRegex("n", "other")), kCoordinatorLoadInProgress);
+  EXPECT_EQ(ErrorOf(JoinRegex("n", "t7")), kNone);
 }
 
 TEST_F(ConsumerAdminTest, ALeaveThatCannotBeWrittenIsMendedToo) {
@@ -357,6 +399,7 @@ TEST_F(ConsumerAdminTest, ALeaveThatCannotBeWrittenIsMendedToo) {
   fail_next_append_ = kNotEnoughReplicas;
   EXPECT_EQ(ErrorOf(Beat("b", -1)), kCoordinatorNotAvailable);
   EXPECT_EQ(ErrorOf(Beat("b", -1)), kUnknownMemberId);
+  EXPECT_EQ(ErrorOf(Beat("a", 2)), kCoordinatorNotAvailable);
   EXPECT_EQ(ErrorOf(Beat("a", 2)), kNone);
   ExpectReplayAgrees();
   Restart();
