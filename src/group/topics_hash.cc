@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <concepts>
 #include <memory>
 
 #include "base/bytes.h"
@@ -21,7 +22,7 @@ class Hasher {
     KB_CHECK(state_ != nullptr && XXH3_64bits_reset(state_.get()) == XXH_OK);
   }
 
-  template <typename Number>
+  template <std::integral Number>
   void Put(Number number) {
     KB_CHECK(XXH3_64bits_update(state_.get(), &number, sizeof number) == XXH_OK);
   }
