@@ -202,6 +202,11 @@ TEST(TopicsHashTest, EverythingOfATopicCounts) {
   EXPECT_NE(hash(id, "t", 2, {"ab"}), base);
 }
 
+TEST(TopicsHashTest, ATopicWithRacksHashesAsInApacheKafka) {
+  auto racks = [](int32_t) { return std::vector<std::string>{"west-\xc3\xa9", "east"}; };
+  EXPECT_EQ(HashOfTopic({Uuid(1, 2), "t", 1, racks}), 8214905643692079892);  // by its own library, hash4j
+}
+
 TEST(TopicsHashTest, NoTopicsHashToZeroAndTheirOrderCounts) {
   EXPECT_EQ(HashOfGroup({}), 0);
   EXPECT_NE(HashOfGroup({1, 2}), HashOfGroup({2, 1}));
