@@ -117,35 +117,15 @@ namespace {
 
 // Topics that are gone are left out.
 std::vector<ConsumerGroupDescribeResponse::Topic> Named(const Surroundings& surroundings,
-                                                        const std::vector<PartitionId>& partitions) {
+                                                        const Assignment& assignment) {
   std::vector<ConsumerGroupDescribeResponse::Topic> topics;
-  std::optional<TopicShape> topic;
-  for (size_t i = 0; i < partitions.size(); ++i) {
-    const bool is_first = i == 0 || partitions[i].topic_id != partitions[i - 1].topic_id;
-    if (is_first) {
-      topic = surroundings.TopicById(partitions[i].topic_id);
-      if (topic.has_value()) topics.push_back({topic->id, topic->name, {}});
-    }
-    if (topic.has_value()) topics.back().partitions.push_back(partitions[i].partition);
+  for (size_t i = 0; i < assignment.topic_count(); ++i) {
+    std::optional<TopicShape> topic = surroundings.TopicById(assignment.topic_id(i));
+    if (!topic.has_value()) continue;
+    auto partitions = assignment.partitions(i);
+    topics.push_back({topic->id, topic->name, {partitions.begin(), partitions.end()}});
   }
   return topics;
-}
-
-std::vector<PartitionId> PartitionsOf(const Assignment& assignment) {
-  std::vector<PartitionId> partitions;
-  for (size_t i = 0; i < assignment.topic_count(); ++i) {
-    for (int32_t partition : assignment.partitions(i)) partitions.push_back({assignment.topic_id(i), partition});
-  }
-  return partitions;
-}
-
-// What it has, and what it has not let go of yet.
-std::vector<PartitionId> PartitionsOf(const ConsumerMember& member) {
-  std::vector<PartitionId> partitions;
-  for (const OwnedPartition& one : member.assigned) partitions.push_back(one.id);
-  for (const OwnedPartition& one : member.pending_revocation) partitions.push_back(one.id);
-  std::sort(partitions.begin(), partitions.end());
-  return partitions;
 }
 
 }  // namespace
@@ -177,8 +157,8 @@ ConsumerGroupDescribeResponse GroupShard::Impl::ConsumerGroupDescribe(
                                    .client_host = member.client_host,
                                    .subscribed_topic_names = member.subscribed_names,
                                    .subscribed_topic_regex = member.subscribed_regex,
-                                   .assignment = Named(surroundings_, PartitionsOf(member)),
-                                   .target_assignment = Named(surroundings_, PartitionsOf(member.target)),
+                                   .assignment = Named(surroundings_, HeldBy(member)),
+                                   .target_assignment = Named(surroundings_, member.target),
                                    .is_classic = member.classic.has_value()});
     }
   }

@@ -1,7 +1,6 @@
 // ConsumerGroupHeartbeat: members of a consumer group join, stay and leave.
 //
-//   find the group, or make it ─► refuse ─► Install ─► Subscribe ─► BumpEpochIfChanged ─► AssignIfDue ─►
-//   ReconcileMember
+//   find the group, or make it ─► refuse ─► Install ─► Subscribe ─► AssignIfDue ─► ReconcileMember
 //
 // Everything that can be refused is refused before anything changes.
 #include <algorithm>
@@ -15,7 +14,6 @@ namespace kb::group {
 namespace {
 
 constexpr int32_t kJoining = 0;
-constexpr int32_t kLeaving = -1;
 constexpr int32_t kLeavingForAWhile = -2;
 
 ConsumerGroupHeartbeatResponse Refused(Refusal& refusal) {
@@ -42,13 +40,6 @@ ConsumerMemberFacts Updated(ConsumerMemberFacts member, const ConsumerGroupHeart
   member.client_host = "/" + request.caller.client_host;
   member.classic.reset();
   return member;
-}
-
-Assignment AssignmentOf(const OwnedPartitions& owned) {
-  std::vector<PartitionId> partitions;
-  partitions.reserve(owned.size());
-  for (const OwnedPartition& one : owned) partitions.push_back(one.id);
-  return Assignment(std::move(partitions));
 }
 
 bool IsSubset(const std::optional<std::vector<PartitionId>>& owned, const OwnedPartitions& assigned) {
@@ -278,10 +269,7 @@ void GroupShard::Impl::ReplaceMember(Step& step, Group& group, const std::string
   facts.epoch = 0;
   facts.previous_epoch = 0;
   consumer.Remove(old_id);
-  for (ConsumerRecordKind kind :
-       {ConsumerRecordKind::kCurrentAssignment, ConsumerRecordKind::kTarget, ConsumerRecordKind::kSubscription}) {
-    step.Write(EncodeConsumerTombstone(kind, group.id, old_id));
-  }
+  WriteMemberTombstones(step, group, old_id);
   ConsumerMember& member = consumer.Update(std::move(facts));
   member.target = std::move(target);
   member.has_target = true;
@@ -362,10 +350,7 @@ void GroupShard::Impl::FenceMembers(Step& step, Group& group, const std::vector<
   for (const std::string& id : member_ids) {
     const ConsumerMember& member = *consumer.Find(id);
     if (!member.subscribed_regex.empty()) regexes.insert(member.subscribed_regex);
-    for (ConsumerRecordKind kind :
-         {ConsumerRecordKind::kCurrentAssignment, ConsumerRecordKind::kTarget, ConsumerRecordKind::kSubscription}) {
-      step.Write(EncodeConsumerTombstone(kind, group.id, id));
-    }
+    WriteMemberTombstones(step, group, id);
     consumer.Remove(id);
   }
   for (const std::string& regex : regexes) DropRegexIfUnused(step, group, regex);

@@ -44,6 +44,21 @@ const OwnedPartition* FindIn(const OwnedPartitions& owned, const PartitionId& id
   return at == owned.end() || at->id != id ? nullptr : &*at;
 }
 
+Assignment AssignmentOf(const OwnedPartitions& owned) {
+  std::vector<PartitionId> partitions;
+  partitions.reserve(owned.size());
+  for (const OwnedPartition& one : owned) partitions.push_back(one.id);
+  return Assignment(std::move(partitions));
+}
+
+Assignment HeldBy(const ConsumerMemberFacts& member) {
+  std::vector<PartitionId> partitions;
+  for (const OwnedPartitions* owned : {&member.assigned, &member.pending_revocation}) {
+    for (const OwnedPartition& one : *owned) partitions.push_back(one.id);
+  }
+  return Assignment(std::move(partitions));
+}
+
 bool ConsumerMemberFacts::SameSubscription(const ConsumerMemberFacts& other) const {
   return id == other.id && instance_id == other.instance_id && rack_id == other.rack_id &&
          client_id == other.client_id && client_host == other.client_host &&

@@ -106,6 +106,10 @@ struct ConsumerMemberFacts {
   size_t bytes() const;
 };
 
+Assignment AssignmentOf(const OwnedPartitions& owned);
+// What it has, and has not let go of yet.
+Assignment HeldBy(const ConsumerMemberFacts& member);
+
 struct ConsumerMember : ConsumerMemberFacts {
   Assignment target;
   bool has_target = false;                   // a record says so, maybe an empty one

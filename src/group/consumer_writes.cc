@@ -83,6 +83,14 @@ void GroupShard::Impl::WriteWholeGroup(Step& step, const Group& group) {
 }
 
 // In the order in which Apache Kafka writes them, and wants to read them.
+void GroupShard::Impl::WriteMemberTombstones(Step& step, const Group& group, const std::string& member_id) {
+  using enum ConsumerRecordKind;
+  for (ConsumerRecordKind kind : {kCurrentAssignment, kTarget, kSubscription}) {
+    step.Write(EncodeConsumerTombstone(kind, group.id, member_id));
+  }
+}
+
+// In that order, too.
 void GroupShard::Impl::WriteConsumerTombstones(Step& step, const Group& group) {
   using enum ConsumerRecordKind;
   const ConsumerGroup& consumer = *group.consumer;

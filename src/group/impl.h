@@ -6,9 +6,9 @@
 //   sync.cc     SyncGroup, Heartbeat, LeaveGroup: members of a generation
 //   offsets.cc  OffsetCommit, OffsetFetch, OffsetDelete, expiry, topic deletion
 //   admin.cc    ListGroups, DescribeGroups, DeleteGroups, ConsumerGroupDescribe
-//   consumer.cc, consumer_target.cc, consumer_writes.cc    ConsumerGroupHeartbeat: who is in a consumer group; who is
-//   to have
-//                                                          and has what; its records
+//   consumer.cc         ConsumerGroupHeartbeat: who is in a consumer group
+//   consumer_target.cc  who is to have and has what
+//   consumer_writes.cc  its records
 //   mixed.cc    classic groups that become consumer groups and back; classic members of consumer groups
 //
 // A call collects into a Step: answers, records, and effects, which are what remains to be done when the records are
@@ -392,6 +392,7 @@ class GroupShard::Impl {
   void WriteLostTombstones(Step& step, Group& group, size_t most);
   static void LoseTombstones(Group& group, const std::set<std::string>& keys);
   void WriteWholeGroup(Step& step, const Group& group);
+  void WriteMemberTombstones(Step& step, const Group& group, const std::string& member_id);
   void WriteConsumerTombstones(Step& step, const Group& group);
   // When everything of the group that the answer depends on is committed.
   void AnswerWhenCommitted(Step& step, const Group& group, Ticket ticket, Response response);

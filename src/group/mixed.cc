@@ -71,21 +71,6 @@ const MemberProtocol& ProtocolOf(const ConsumerMemberFacts& member) {
   return protocols.empty() ? kNone : protocols.front();
 }
 
-Assignment AssignmentOf(const OwnedPartitions& owned) {
-  std::vector<PartitionId> partitions;
-  partitions.reserve(owned.size());
-  for (const OwnedPartition& one : owned) partitions.push_back(one.id);
-  return Assignment(std::move(partitions));
-}
-
-Assignment HeldBy(const ConsumerMemberFacts& member) {
-  std::vector<PartitionId> partitions;
-  for (const OwnedPartitions* owned : {&member.assigned, &member.pending_revocation}) {
-    for (const OwnedPartition& one : *owned) partitions.push_back(one.id);
-  }
-  return Assignment(std::move(partitions));
-}
-
 OwnedPartitions OwnedSince(int32_t epoch, const Assignment& assignment) {
   OwnedPartitions owned;
   owned.reserve(assignment.partition_count());
