@@ -134,13 +134,21 @@ void Acceptor::Unwatch() {
 }
 
 void Acceptor::AcceptFrom(Door& door) {
+  bool is_exhausted = false;
   for (int i = 0; i < kAcceptsPerTurn && watching_; ++i) {
     auto socket = door.listener().Accept();
-    if (!socket.ok()) return OnExhausted(door, socket.error());
-    if (*socket == nullptr) return;
-    HandOver(*std::move(socket), door.number());
-    Reconsider();
+    if (socket.ok()) {
+      if (*socket == nullptr) break;
+      HandOver(*std::move(socket), door.number());
+      Reconsider();
+      continue;
+    }
+    // Asked anew for each: what was lacking may be back, and then nobody more is turned away.
+    is_exhausted = true;
+    log_.Write(Severity::kError, "exhausted", "listener " + door.name() + ": " + socket.error().message);
+    if (!door.listener().TurnAway()) break;
   }
+  if (is_exhausted) Pause();
 }
 
 void Acceptor::HandOver(std::unique_ptr<Socket> socket, int listener) {
@@ -156,10 +164,7 @@ void Acceptor::HandOver(std::unique_ptr<Socket> socket, int listener) {
   });
 }
 
-void Acceptor::OnExhausted(Door& door, const Error& error) {
-  log_.Write(Severity::kError, "exhausted", "listener " + door.name() + ": " + error.message);
-  for (int i = 0; i < kAcceptsPerTurn && door.listener().TurnAway(); ++i) {
-  }
+void Acceptor::Pause() {
   paused_ = true;
   Reconsider();
   pause_timer_ = home_.After(kPauseNs, [this] {

@@ -83,7 +83,7 @@ class Acceptor {
 
   void AcceptFrom(Door& door);
   void HandOver(std::unique_ptr<Socket> socket, int listener);
-  void OnExhausted(Door& door, const Error& error);
+  void Pause();  // for kPauseNs: something is exhausted
   void Watch();
   void Unwatch();
   void Reconsider();

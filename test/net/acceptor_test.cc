@@ -72,6 +72,17 @@ TEST_F(AcceptorTest, WithoutDescriptorsPeersAreTurnedAwayAndLaterOnesServed) {
   EXPECT_EQ(log_.lines.size(), 1u);
 }
 
+TEST_F(AcceptorTest, NobodyIsTurnedAwayOnceThereIsADescriptorAgain) {
+  Open();
+  handler_.EchoFromNowOn();
+  network_->FailAccepts(1, EMFILE);
+  auto& unlucky = Connect();
+  auto& behind = Connect();
+  Settle(10'000'000);
+  EXPECT_TRUE(unlucky.ended());
+  EXPECT_TRUE(Served(behind));
+}
+
 TEST_F(AcceptorTest, ExhaustionThatLastsIsLoggedRarelyAndDoesNotSpin) {
   Open();
   handler_.EchoFromNowOn();

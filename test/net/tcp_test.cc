@@ -440,7 +440,7 @@ TEST_F(LoopbackTest, RunningOutOfDescriptorsIsSurvived) {
   EXPECT_EQ(unlucky.ReceiveFrame(), "<end>") << "turned away";
   EXPECT_EQ(Ask(before, "still"), "still");
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
-  // The acceptor may have met the limit once more just before it was lifted, and then turns one more away.
+  // The acceptor may have met the limit once more just before it was lifted, and turns one away for that.
   Peer after = Dial("127.0.0.1", port_);
   std::string answer = Ask(after, "after");
   if (answer == "<end>") {
