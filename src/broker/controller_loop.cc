@@ -210,11 +210,17 @@ reactor::Task<void> ControllerLoop::OpenPartitions(const metadata::MetadataImage
                                                    const std::vector<PartitionId>& ids) {
   PerShard<partition::OpenRequest> work(environment_.cluster.shards.size());
   PerShard<PartitionId> short_of_room(environment_.cluster.shards.size());
+  std::vector<std::pair<PartitionId, Uuid>> elsewhere;  // than the metadata says
   for (const PartitionId& id : ids) {
     const metadata::Topic* topic = image.FindTopic(id.topic_id);
     if (topic == nullptr || !topic->FindPartition(id.partition)->HasReplica(controller_->node_id())) continue;
     work.Of(id).push_back(OpenRequestFor(image, *topic, id.partition));
+    const Uuid& directory = environment_.directories.DirectoryOf({topic->name(), id.partition});
+    const Uuid recorded = topic->FindPartition(id.partition)->DirectoryOf(controller_->node_id());
+    if (directory != kUnassignedDirectory && directory != recorded) elsewhere.push_back({id, directory});
   }
+  // The next write takes it; nobody waits for it.
+  if (!elsewhere.empty()) controller_->AssignDirectories(elsewhere);
   auto each = [&](size_t i) -> reactor::Task<void> {
     Shard& shard = *environment_.cluster.shards[i];
     auto open_one = [&](const partition::OpenRequest& request) -> reactor::Task<void> {
@@ -286,10 +292,7 @@ reactor::Task<void> ControllerLoop::UpdatePartitions(const metadata::MetadataIma
   }
   auto each = [&](size_t i) {
     for (const Update& update : work.work[i]) {
-      std::shared_ptr<partition::Partition> partition = environment_.cluster.shards[i]->partitions().Find(update.id);
-      if (partition == nullptr) continue;
-      partition->UpdateConfig(update.config);
-      partition->UpdateLeadership(update.leadership);
+      environment_.cluster.shards[i]->partitions().Update(update.id, update.leadership, update.config);
     }
   };
   auto all = reactor::RunOnEach(ReactorsOf(environment_.cluster), each);
@@ -304,6 +307,28 @@ reactor::Task<void> ControllerLoop::OpenAll() {
   });
   auto open = OpenPartitions(*image, ids);
   co_await open;
+  auto resume = ResumeMoves();
+  co_await resume;
+  Kick();
+}
+
+reactor::Task<bool> ControllerLoop::AssignDirectories(std::vector<std::pair<PartitionId, Uuid>> places) {
+  if (controller_->stopped()) co_return false;
+  auto wait = WaitApplied(controller_->AssignDirectories(places));
+  bool is_written = co_await wait;
+  co_return is_written;
+}
+
+// What was on its way to another data directory when the node went down.
+reactor::Task<void> ControllerLoop::ResumeMoves() {
+  for (partition::DataDirectories::Future& future : environment_.directories.TakeFutures()) {
+    const metadata::Topic* topic = controller_->published()->FindTopic(future.name.topic);
+    if (topic == nullptr) continue;
+    partition::MoveRequest request{{topic->id(), future.name.partition}, future.path, future.directory_name};
+    Shard& home = *environment_.cluster.shards[partition::HomeOf(request.id, environment_.cluster.shards.size())];
+    auto move = reactor::RunOn(home.reactor(), [&home, &request] { return home.partitions().Move(request); });
+    (void)co_await move;  // it says so itself
+  }
 }
 
 reactor::Task<void> ControllerLoop::AutoCreate(std::vector<std::string> names) {

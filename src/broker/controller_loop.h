@@ -61,6 +61,10 @@ class ControllerLoop {
     co_return response;
   }
 
+  // Records in which data directories replicas of this node lie. Goes on when that is in force; false: it never will be.
+  // From our reactor.
+  reactor::Task<bool> AssignDirectories(std::vector<std::pair<PartitionId, Uuid>> places);
+
   // Puts the partitions of the present image into service: at start. Goes on when all are open or have failed.
   reactor::Task<void> OpenAll();
 
@@ -88,6 +92,7 @@ class ControllerLoop {
   reactor::Task<void> DeletePartitions(const metadata::ImageChanges& changes);
   reactor::Task<void> OpenPartitions(const metadata::MetadataImage& image, const std::vector<PartitionId>& ids);
   reactor::Task<void> OpenLater(std::vector<PartitionId> ids);
+  reactor::Task<void> ResumeMoves();
   reactor::Task<void> UpdatePartitions(const metadata::MetadataImage& image, const metadata::ImageChanges& changes);
   partition::OpenRequest OpenRequestFor(const metadata::MetadataImage& image, const metadata::Topic& topic,
                                         int32_t index);

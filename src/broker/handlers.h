@@ -5,6 +5,10 @@
 
 #include "broker/request_context.h"
 #include "broker/shard.h"
+#include "message/alter_partition_reassignments_request.h"
+#include "message/alter_partition_reassignments_response.h"
+#include "message/alter_replica_log_dirs_request.h"
+#include "message/alter_replica_log_dirs_response.h"
 #include "message/api_versions_request.h"
 #include "message/api_versions_response.h"
 #include "message/consumer_group_describe_request.h"
@@ -27,8 +31,14 @@
 #include "message/describe_configs_response.h"
 #include "message/describe_groups_request.h"
 #include "message/describe_groups_response.h"
+#include "message/describe_log_dirs_request.h"
+#include "message/describe_log_dirs_response.h"
+#include "message/describe_producers_request.h"
+#include "message/describe_producers_response.h"
 #include "message/describe_topic_partitions_request.h"
 #include "message/describe_topic_partitions_response.h"
+#include "message/elect_leaders_request.h"
+#include "message/elect_leaders_response.h"
 #include "message/fetch_request.h"
 #include "message/fetch_response.h"
 #include "message/find_coordinator_request.h"
@@ -73,6 +83,8 @@ namespace kb::broker {
   reactor::Task<void> Handle##Api(RequestContext& context, const message::Api##Request& request, \
                                   message::Api##Response& response)
 
+KB_HANDLER(AlterPartitionReassignments);
+KB_HANDLER(AlterReplicaLogDirs);
 KB_HANDLER(ApiVersions);
 KB_HANDLER(ConsumerGroupDescribe);
 KB_HANDLER(ConsumerGroupHeartbeat);
@@ -84,7 +96,10 @@ KB_HANDLER(DeleteTopics);
 KB_HANDLER(DescribeCluster);
 KB_HANDLER(DescribeConfigs);
 KB_HANDLER(DescribeGroups);
+KB_HANDLER(DescribeLogDirs);
+KB_HANDLER(DescribeProducers);
 KB_HANDLER(DescribeTopicPartitions);
+KB_HANDLER(ElectLeaders);
 KB_HANDLER(Fetch);
 KB_HANDLER(FindCoordinator);
 KB_HANDLER(Heartbeat);

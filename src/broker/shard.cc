@@ -22,6 +22,7 @@ FetchSessionCache::Options SessionOptions(const Cluster& cluster, const reactor:
 Shard::Shard(const Environment& environment, std::unique_ptr<partition::PartitionTable> partitions)
     : cluster_(environment.cluster),
       reactor_(environment.reactor),
+      disk_(environment.disk),
       partitions_(std::move(partitions)),
       fetch_sessions_(SessionOptions(environment.cluster, environment.reactor), environment.reactor.random()),
       client_log_(environment.log, *environment.cluster.clock) {}

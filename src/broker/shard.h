@@ -13,6 +13,7 @@
 #include "broker/fetch_session.h"
 #include "broker/options.h"
 #include "metadata/image.h"
+#include "partition/data_directories.h"
 #include "partition/partition_table.h"
 #include "reactor/completion.h"
 #include "reactor/published.h"
@@ -27,6 +28,14 @@ namespace kb::broker {
 class ControllerLoop;
 class ConfigView;
 
+// One of log.dirs.
+struct LogDir {
+  std::string configured;
+  std::string path;  // absolute, as clients see it
+  Uuid id;
+  bool is_there = false;  // could be read at the start
+};
+
 // Shared by all shards, read-only once the broker runs.
 struct Cluster {
   Options options;
@@ -35,6 +44,9 @@ struct Cluster {
   ControllerLoop* controller = nullptr;  // lives on shards[0]'s reactor
   const ConfigView* configs = nullptr;   // what configuration says, per image
   const Clock* clock = nullptr;
+  io::FileSystem* files = nullptr;
+  std::vector<LogDir> log_dirs;                       // in the order of log.dirs
+  partition::DataDirectories* directories = nullptr;  // on the first reactor
   // Goes on when the checkpoint files say what is the case now. On the first reactor.
   std::function<reactor::Task<Status>()> save_checkpoints;
 };
@@ -52,6 +64,7 @@ class Shard {
 
   Cluster& cluster() { return cluster_; }
   reactor::Reactor& reactor() { return reactor_; }
+  reactor::DiskPool& disk() { return disk_; }
   const Options& config() const { return cluster_.options; }
   const std::string& cluster_id() const { return cluster_.options.cluster_id; }
   const Clock& clock() const { return *cluster_.clock; }
@@ -87,6 +100,7 @@ class Shard {
  private:
   Cluster& cluster_;
   reactor::Reactor& reactor_;
+  reactor::DiskPool& disk_;
   std::unique_ptr<partition::PartitionTable> partitions_;
   FetchSessionCache fetch_sessions_;
   RateLimitedLog client_log_;

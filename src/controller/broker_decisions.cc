@@ -3,13 +3,13 @@
 #include <algorithm>
 
 #include "base/arena.h"
+#include "controller/partition_change.h"
 #include "controller/wire_lists.h"
 #include "message/begin_transaction_record.h"
 #include "message/broker_registration_change_record.h"
 #include "message/config_record.h"
 #include "message/end_transaction_record.h"
 #include "message/feature_level_record.h"
-#include "message/partition_change_record.h"
 #include "message/producer_ids_record.h"
 #include "message/register_broker_record.h"
 #include "message/register_controller_record.h"
@@ -56,44 +56,6 @@ metadata::ImagePtr ImageOf(const RecordList& records) {
   return builder.Publish().image;
 }
 
-// One PartitionChangeRecord in the making.
-class Change {
- public:
-  Change(const MetadataImage& image, const Uuid& topic_id, int32_t partition) : versions_(VersionsOf(image)) {
-    record_.topic_id = topic_id;
-    record_.partition_id = partition;
-  }
-  Change& Leader(BrokerId leader) {
-    record_.leader = leader.value();
-    return *this;
-  }
-  Change& Isr(const BrokerIds& isr) {
-    record_.isr = ToWire(arena_, isr);
-    return *this;
-  }
-  Change& RecoveryState(metadata::LeaderRecoveryState state) {
-    record_.leader_recovery_state = static_cast<int8_t>(state);
-    return *this;
-  }
-  // Left out where the metadata version has no such fields.
-  Change& Eligible(const BrokerIds& eligible, const BrokerIds& last_known) {
-    if (!versions_.eligible_leader_replicas) return *this;
-    record_.eligible_leader_replicas = ToWire(arena_, eligible);
-    record_.last_known_elr = ToWire(arena_, last_known);
-    return *this;
-  }
-  Change& Directories(const std::vector<Uuid>& directories) {
-    record_.directories = ToWire(arena_, directories);
-    return *this;
-  }
-  void AddTo(RecordList& records) const { records.Add(record_, versions_.partition_change); }
-
- private:
-  const RecordVersions versions_;
-  Arena arena_;
-  message::PartitionChangeRecord record_;
-};
-
 // Whether this replica has, or had last, every committed record. With a single replica nobody else can have more.
 bool WasLastLeader(const Partition& partition, BrokerId broker) {
   if (!partition.isr.empty() || !partition.eligible_leader_replicas.empty()) return false;
@@ -103,7 +65,7 @@ bool WasLastLeader(const Partition& partition, BrokerId broker) {
 
 void ElectIfPossible(const MetadataImage& image, const metadata::Topic& topic, int32_t index,
                      const Partition& partition, BrokerId broker, bool led_before, RecordList& records) {
-  Change change(image, topic.id(), index);
+  PartitionChange change(image, topic.id(), index);
   if (partition.leader == broker) {
     // An earlier run led under this epoch, and what it wrote last may be gone.
     if (led_before) change.Leader(broker).AddTo(records);
@@ -113,11 +75,12 @@ void ElectIfPossible(const MetadataImage& image, const metadata::Topic& topic, i
   if (Contains(partition.isr, broker)) {
     change.Leader(broker).AddTo(records);
   } else if (Contains(partition.eligible_leader_replicas, broker)) {
-    change.Isr({broker}).Leader(broker).Eligible(Without(partition.eligible_leader_replicas, broker), {}).AddTo(records);
+    change.Isr({broker}).Leader(broker).Eligible(Without(partition.eligible_leader_replicas, broker));
+    change.LastKnownEligible({}).AddTo(records);
   } else if (WasLastLeader(partition, broker)) {
     if (partition.replicas.size() > 1) change.RecoveryState(metadata::LeaderRecoveryState::kRecovering);
     change.Isr({broker}).Leader(broker);
-    if (!partition.last_known_elr.empty()) change.Eligible({}, {});
+    if (!partition.last_known_elr.empty()) change.Eligible({}).LastKnownEligible({});
     change.AddTo(records);
   }
 }
@@ -132,7 +95,7 @@ BrokerId Successor(const MetadataImage& image, const Partition& partition, Broke
 
 void StepDown(const MetadataImage& image, const metadata::Topic& topic, int32_t index, const Partition& partition,
               BrokerId broker, RecordList& records) {
-  Change change(image, topic.id(), index);
+  PartitionChange change(image, topic.id(), index);
   BrokerId successor = Successor(image, partition, broker);
   if (successor != kNoBroker) {
     change.Isr(Without(partition.isr, broker));
@@ -145,7 +108,7 @@ void StepDown(const MetadataImage& image, const metadata::Topic& topic, int32_t 
   if (image.eligible_leader_replicas_enabled() && partition.isr == BrokerIds{broker}) {
     BrokerIds eligible = Without(partition.eligible_leader_replicas, broker);
     eligible.push_back(broker);
-    change.Isr({}).Eligible(eligible, {broker});
+    change.Isr({}).Eligible(eligible).LastKnownEligible({broker});
   }
   change.AddTo(records);
 }
@@ -273,7 +236,7 @@ void DecideAssignDirectories(const MetadataImage& image, BrokerId broker,
     for (size_t i = 0; i < directories.size(); ++i) {
       if (partition->replicas[i] == broker) directories[i] = directory;
     }
-    Change(image, id.topic_id, id.partition).Directories(directories).AddTo(records);
+    PartitionChange(image, id.topic_id, id.partition).Directories(directories).AddTo(records);
   }
 }
 

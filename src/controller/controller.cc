@@ -286,6 +286,38 @@ Decided<message::CreatePartitionsResponse> Controller::CreatePartitions(
   return {response, Propose(records)};
 }
 
+Decided<message::ElectLeadersResponse> Controller::ElectLeaders(const message::ElectLeadersRequest& request,
+                                                                Arena& arena) {
+  if (stopped_) {
+    message::ElectLeadersResponse refused;
+    refused.error_code = static_cast<int16_t>(ErrorCode::kNotController);
+    return {refused};
+  }
+  RecordList records;
+  message::ElectLeadersResponse response = DecideElectLeaders({working(), arena}, request, records);
+  return {response, Propose(records)};
+}
+
+Decided<message::AlterPartitionReassignmentsResponse> Controller::AlterPartitionReassignments(
+    const message::AlterPartitionReassignmentsRequest& request, Arena& arena) {
+  if (stopped_) {
+    message::AlterPartitionReassignmentsResponse refused;
+    PutNotController(refused);
+    return {refused};
+  }
+  RecordList records;
+  message::AlterPartitionReassignmentsResponse response =
+      DecideAlterPartitionReassignments({working(), arena}, request, records);
+  return {response, Propose(records)};
+}
+
+Offset Controller::AssignDirectories(const std::vector<std::pair<PartitionId, Uuid>>& places) {
+  if (stopped_) return kNoOffset;
+  RecordList records;
+  DecideAssignDirectories(working(), node_id(), places, records);
+  return ProposeInParts(records);
+}
+
 Decided<ProducerIdBlock> Controller::AllocateProducerIds(BrokerId broker, BrokerEpoch broker_epoch) {
   if (stopped_) return {{.error = ErrorCode::kNotController}};
   RecordList records;
@@ -318,6 +350,24 @@ void RefuseAll(ErrorCode error, std::string_view message, message::CreatePartiti
   for (auto& topic : response.results) {
     topic.error_code = static_cast<int16_t>(error);
     topic.error_message = message;
+  }
+}
+
+void RefuseAll(ErrorCode error, std::string_view message, message::ElectLeadersResponse& response) {
+  for (auto& topic : response.replica_election_results) {
+    for (auto& partition : topic.partition_result) {
+      partition.error_code = static_cast<int16_t>(error);
+      partition.error_message = message;
+    }
+  }
+}
+
+void RefuseAll(ErrorCode error, std::string_view message, message::AlterPartitionReassignmentsResponse& response) {
+  for (auto& topic : response.responses) {
+    for (auto& partition : topic.partitions) {
+      partition.error_code = static_cast<int16_t>(error);
+      partition.error_message = message;
+    }
   }
 }
 

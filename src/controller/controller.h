@@ -28,6 +28,7 @@
 #include "base/result.h"
 #include "controller/broker_decisions.h"
 #include "controller/metadata_log.h"
+#include "controller/replica_decisions.h"
 #include "controller/topic_decisions.h"
 #include "controller/topic_rules.h"
 #include "metadata/builder.h"
@@ -75,6 +76,11 @@ class Controller {
                                                       Arena& arena);
   Decided<message::CreatePartitionsResponse> CreatePartitions(const message::CreatePartitionsRequest& request,
                                                               int16_t version, Arena& arena);
+  Decided<message::ElectLeadersResponse> ElectLeaders(const message::ElectLeadersRequest& request, Arena& arena);
+  Decided<message::AlterPartitionReassignmentsResponse> AlterPartitionReassignments(
+      const message::AlterPartitionReassignmentsRequest& request, Arena& arena);
+  // Records where replicas of this node lie. Returns what to wait for. After Stop nothing happens.
+  Offset AssignDirectories(const std::vector<std::pair<PartitionId, Uuid>>& places);
   Decided<ProducerIdBlock> AllocateProducerIds(BrokerId broker, BrokerEpoch broker_epoch);
 
   // Any records that a decision elsewhere has made (configurations, quotas, ACLs). Returns what to wait for. Not after
@@ -166,6 +172,8 @@ class Controller {
 void RefuseAll(ErrorCode error, std::string_view message, message::CreateTopicsResponse& response);
 void RefuseAll(ErrorCode error, std::string_view message, message::DeleteTopicsResponse& response);
 void RefuseAll(ErrorCode error, std::string_view message, message::CreatePartitionsResponse& response);
+void RefuseAll(ErrorCode error, std::string_view message, message::ElectLeadersResponse& response);
+void RefuseAll(ErrorCode error, std::string_view message, message::AlterPartitionReassignmentsResponse& response);
 void RefuseAll(ErrorCode error, std::string_view message, ProducerIdBlock& block);
 
 // Writes everything pending and waits for the disk: at start and at stop, where nobody needs to be told of changes.

@@ -10,6 +10,8 @@
 #include <unordered_set>
 #include <vector>
 
+#include "controller/refusal.h"
+#include "controller/replica_placement.h"
 #include "controller/wire_lists.h"
 #include "message/clear_elr_record.h"
 #include "message/config_record.h"
@@ -30,13 +32,6 @@ using metadata::RecordList;
 using metadata::Topic;
 using Context = TopicDecisionContext;
 
-// Why not. kNone: nothing is wrong.
-struct Refusal {
-  ErrorCode code = ErrorCode::kNone;
-  std::string message;
-  explicit operator bool() const { return code != ErrorCode::kNone; }
-};
-
 const Refusal kDuplicateName{ErrorCode::kInvalidRequest, "the request names this topic more than once"};
 const Refusal kTooManyPartitions{ErrorCode::kPolicyViolation, "the request asks for more than " +
                                                                   std::to_string(kMostPartitionsPerRequest) +
@@ -44,13 +39,6 @@ const Refusal kTooManyPartitions{ErrorCode::kPolicyViolation, "the request asks 
 const Refusal kTooManyRecords{ErrorCode::kPolicyViolation,
                               "the request's topics, configurations and partitions are more than " +
                                   std::to_string(kMostPartitionsPerRequest) + " together; split the request"};
-
-template <typename Result>
-void Put(const Context& context, const Refusal& refusal, Result& result) {
-  result.error_code = static_cast<int16_t>(refusal.code);
-  result.error_message = std::nullopt;
-  if (refusal) result.error_message = context.arena.Copy(std::string_view(refusal.message));
-}
 
 // The names that a request has more than once, in the order of their second mention.
 template <typename Topics>
@@ -68,104 +56,24 @@ bool Contains(const std::vector<std::string_view>& names, std::string_view name)
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-// ---- where replicas go ---------------------------------------------------------------------------------------------
-
-// A broker's data directory for new replicas: the usable one with the fewest.
-class DirectoryChooser {
- public:
-  explicit DirectoryChooser(const MetadataImage& image) : image_(image) {}
-
-  Uuid Choose(BrokerId broker) {
-    auto known = replicas_.find(broker);
-    if (known == replicas_.end()) known = replicas_.emplace(broker, Count(broker)).first;
-    std::map<Uuid, int64_t>& counts = known->second;
-    if (counts.empty()) return kMigratingDirectory;
-    auto fewest = std::min_element(counts.begin(), counts.end(),
-                                   [](const auto& left, const auto& right) { return left.second < right.second; });
-    ++fewest->second;
-    return fewest->first;
-  }
-
- private:
-  // Directory → replicas in it. A walk over everything, and so only done where there is a choice.
-  std::map<Uuid, int64_t> Count(BrokerId broker) const {
-    std::map<Uuid, int64_t> counts;
-    const metadata::BrokerRegistration* registration = image_.FindBroker(broker);
-    if (registration == nullptr) return counts;
-    for (const Uuid& directory : UsableDirectories(*registration)) counts[directory] = 0;
-    if (counts.size() < 2) return counts;
-    image_.ForEachTopic([&](const Topic& topic) {
-      topic.ForEachPartition([&](int32_t, const Partition& partition) {
-        if (!partition.HasReplica(broker)) return;
-        auto count = counts.find(partition.DirectoryOf(broker));
-        if (count != counts.end()) ++count->second;
-      });
-    });
-    return counts;
-  }
-
-  static std::vector<Uuid> UsableDirectories(const metadata::BrokerRegistration& registration) {
-    if (!registration.cordoned_directories) return registration.directories;
-    const std::vector<Uuid>& cordoned = *registration.cordoned_directories;
-    std::vector<Uuid> usable;
-    for (const Uuid& directory : registration.directories) {
-      if (std::find(cordoned.begin(), cordoned.end(), directory) == cordoned.end()) usable.push_back(directory);
-    }
-    return usable.empty() ? registration.directories : usable;
-  }
-
-  const MetadataImage& image_;
-  std::map<BrokerId, std::map<Uuid, int64_t>> replicas_;
-};
-
-// Replicas of `count` partitions from `first` on, in stripes over the usable brokers from a random one.
 Refusal PlaceReplicas(const Context& context, int32_t first, int32_t count, int16_t replication_factor,
                       std::vector<BrokerIds>& placed) {
-  std::vector<BrokerId> brokers;
-  for (const auto& [id, broker] : context.image.brokers()) {
-    if (context.image.IsUsable(id)) brokers.push_back(id);
-  }
-  if (static_cast<size_t>(replication_factor) > brokers.size()) {
-    return {ErrorCode::kInvalidReplicationFactor, "a replication factor of " + std::to_string(replication_factor) +
-                                                      " needs as many brokers, and only " +
-                                                      std::to_string(brokers.size()) + " can take replicas now"};
-  }
-  size_t start = context.random.Below(brokers.size()) + static_cast<size_t>(first);
-  for (int32_t i = 0; i < count; ++i) {
-    BrokerIds& replicas = placed.emplace_back();
-    for (int16_t r = 0; r < replication_factor; ++r) {
-      replicas.push_back(brokers[(start + static_cast<size_t>(i) + static_cast<size_t>(r)) % brokers.size()]);
-    }
-  }
-  return {};
+  return controller::PlaceReplicas(context.image, context.random, first, count, replication_factor, placed);
 }
 
-// replication_factor: what the assignment must have; nullopt for the first of a new topic.
+template <typename Result>
+void Put(const Context& context, const Refusal& refusal, Result& result) {
+  controller::Put(context.arena, refusal, result);
+}
+
+// For a partition that begins with it: somebody has to lead.
 Refusal CheckAssignment(const MetadataImage& image, const protocol::Array<int32_t>& brokers,
                         std::optional<size_t> replication_factor, const std::string& what) {
-  auto refuse = [&](const std::string& why) {
-    return Refusal{ErrorCode::kInvalidReplicaAssignment, "the assignment of " + what + " " + why};
-  };
-  if (brokers.empty()) return refuse("names no broker");
-  std::set<int32_t> seen;
-  for (int32_t broker : brokers) {
-    if (!seen.insert(broker).second) return refuse("names broker " + std::to_string(broker) + " more than once");
-    if (image.FindBroker(BrokerId(broker)) == nullptr) {
-      return refuse("names broker " + std::to_string(broker) + ", and no such broker is registered");
-    }
-  }
-  if (replication_factor && brokers.size() != *replication_factor) {
-    return refuse("has " + std::to_string(brokers.size()) + " replicas where others have " +
-                  std::to_string(*replication_factor));
-  }
+  if (Refusal refusal = CheckReplicas(image, brokers, replication_factor, what)) return refusal;
   bool any_usable = std::any_of(brokers.begin(), brokers.end(), [&](int32_t id) { return image.IsUsable(BrokerId(id)); });
-  return any_usable ? Refusal() : refuse("names only brokers that are fenced or shutting down");
-}
-
-BrokerIds FromWire(const protocol::Array<int32_t>& ids) {
-  BrokerIds list;
-  for (int32_t id : ids) list.push_back(BrokerId(id));
-  return list;
+  if (any_usable) return {};
+  return {ErrorCode::kInvalidReplicaAssignment,
+          "the assignment of " + what + " names only brokers that are fenced or shutting down"};
 }
 
 // A new partition, led by the first of its replicas that is there.

@@ -31,7 +31,12 @@ Result<DataDirectoryContents> ScanDataDirectory(io::FileSystem& files, const std
 
 Status CreateReplicaDirectory(io::FileSystem& files, const std::string& data_directory, const TopicPartition& partition,
                               const Uuid& topic_id) {
-  const std::string directory = data_directory + "/" + DirectoryNameOf(partition);
+  return CreateReplicaDirectory(files, data_directory, DirectoryNameOf(partition), topic_id);
+}
+
+Status CreateReplicaDirectory(io::FileSystem& files, const std::string& data_directory, const std::string& name,
+                              const Uuid& topic_id) {
+  const std::string directory = data_directory + "/" + name;
   KB_RETURN_IF_ERROR(files.CreateDirectories(directory));
   Result<Uuid> known = ReadPartitionMetadata(files, directory);
   if (known.ok() && *known != topic_id) {
@@ -49,9 +54,34 @@ Result<std::string> RenameReplicaDirectory(io::FileSystem& files, const std::str
                                            const TopicPartition& partition, ReplicaDirectoryKind kind,
                                            const Uuid& unique) {
   std::string name = DirectoryNameOf(partition, kind, unique);
-  KB_RETURN_IF_ERROR(files.Rename(data_directory + "/" + DirectoryNameOf(partition), data_directory + "/" + name));
-  KB_RETURN_IF_ERROR(files.SyncDirectory(data_directory));
+  KB_RETURN_IF_ERROR(RenameDurably(files, data_directory, DirectoryNameOf(partition), name));
   return name;
+}
+
+Status RenameDurably(io::FileSystem& files, const std::string& data_directory, const std::string& from,
+                     const std::string& to) {
+  KB_RETURN_IF_ERROR(files.Rename(data_directory + "/" + from, data_directory + "/" + to));
+  return files.SyncDirectory(data_directory);
+}
+
+Status DirectoryExchange::Run(io::FileSystem& files) {
+  auto is_there = [&](const std::string& path) {
+    Result<bool> exists = files.Exists(path);
+    return exists.ok() && *exists;
+  };
+  Status status = RenameDurably(files, from, name, gone);
+  if (status.ok()) {
+    status = RenameDurably(files, to, future, name);
+    if (status.ok()) return status;
+    target_failed = true;
+    // Never two of them: where the new name cannot be taken back, the old one does not come back.
+    const bool is_taken = is_there(to + "/" + name) && !files.Rename(to + "/" + name, to + "/" + future).ok();
+    if (!is_taken) (void)RenameDurably(files, from, gone, name);
+  } else if (is_there(from + "/" + gone)) {
+    (void)RenameDurably(files, from, gone, name);
+  }
+  source_is_there = is_there(from + "/" + name);
+  return status;
 }
 
 }  // namespace kb::log

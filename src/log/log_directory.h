@@ -36,10 +36,32 @@ Result<DataDirectoryContents> ScanDataDirectory(io::FileSystem& files, const std
 Status CreateReplicaDirectory(io::FileSystem& files, const std::string& data_directory, const TopicPartition& partition,
                               const Uuid& topic_id);
 
+// As above, for a directory of another name: a future replica's.
+Status CreateReplicaDirectory(io::FileSystem& files, const std::string& data_directory, const std::string& name,
+                              const Uuid& topic_id);
+
 // Renames a replica's directory to its -delete or -stray form and makes that durable; returns the new name. An open Log
 // of that directory must not be used any more; slices of its files stay readable.
 Result<std::string> RenameReplicaDirectory(io::FileSystem& files, const std::string& data_directory,
                                            const TopicPartition& partition, ReplicaDirectoryKind kind,
                                            const Uuid& unique);
+
+// Renames a directory inside of a data directory, durably.
+Status RenameDurably(io::FileSystem& files, const std::string& data_directory, const std::string& from,
+                     const std::string& to);
+
+// The directory of one data directory goes and a future one of another takes its place, so that at any moment exactly one
+// whole replica is there for a start to find: the present one, or else the future one.
+//
+//   <from>/<name> → <from>/<gone>, synced;  <to>/<future> → <to>/<name>, synced
+struct DirectoryExchange {
+  std::string from, to;            // data directories
+  std::string name, gone, future;  // directories in them
+
+  // After a failure it is undone, as far as that is possible.
+  Status Run(io::FileSystem& files);
+  bool target_failed = false;
+  bool source_is_there = true;  // <from>/<name>, after a failure
+};
 
 }  // namespace kb::log

@@ -19,7 +19,7 @@ std::optional<log::CleanablePart> Partition::Cleanable(int64_t now_ms) {
 }
 
 bool Partition::MayBeCleaned() const {
-  return config_.log.cleanup_compact && may_be_cleaned_ && !offline_ && !retired_;
+  return config_.log.cleanup_compact && may_be_cleaned_ && !cleaning_is_paused_ && !handed_over_ && !offline_ && !retired_;
 }
 
 bool Partition::MarkCompacted() {
@@ -124,6 +124,12 @@ void Partition::CleaningFailed(const Error& error, int64_t retry_ms) {
 
 reactor::Task<void> Partition::StopCleaning() {
   may_be_cleaned_ = false;
+  auto pause = PauseCleaning();
+  co_await pause;
+}
+
+reactor::Task<void> Partition::PauseCleaning() {
+  cleaning_is_paused_ = true;
   while (is_being_cleaned_) {
     auto wait = cleaned_.Wait();
     co_await wait;

@@ -8,13 +8,20 @@
 
 namespace kb::partition {
 
-DataDirectories::DataDirectories(io::FileSystem& files, std::vector<Directory> directories, LogSink& log)
-    : files_(files), log_(log) {
+DataDirectories::DataDirectories(io::FileSystem& files, std::vector<Directory> directories, LogSink& log,
+                                 bool some_are_missing)
+    : files_(files), log_(log), some_are_missing_(some_are_missing) {
   for (Directory& directory : directories) states_.push_back(State{std::move(directory)});
 }
 
 Status DataDirectories::Load(const Wanted& wanted, Random& random) {
   for (State& state : states_) KB_RETURN_IF_ERROR(LoadOne(state, wanted, random));
+  KB_RETURN_IF_ERROR(SettleFutures());
+  for (State& state : states_) KB_RETURN_IF_ERROR(CheckRecoveryPoints(state));
+  for (State& state : states_) {
+    // Whatever happens from here on is not a clean stop until MarkClean says so.
+    if (state.was_clean) KB_RETURN_IF_ERROR(log::RemoveCleanShutdown(files_, state.directory.path));
+  }
   return Status();
 }
 
@@ -53,6 +60,10 @@ Status DataDirectories::LoadOne(State& state, const Wanted& wanted, Random& rand
       KB_RETURN_IF_ERROR(files_.RemoveRecursively(path + "/" + replica.name));
       continue;
     }
+    if (replica.kind == log::ReplicaDirectoryKind::kFuture) {
+      KB_RETURN_IF_ERROR(LoadFuture(state, replica, wanted));
+      continue;
+    }
     bool ours = replica.kind == log::ReplicaDirectoryKind::kCurrent;
     if (!ours || replica.partition.topic == metadata::kMetadataTopicName) continue;
     Result<Uuid> topic_id = log::ReadPartitionMetadata(files_, path + "/" + replica.name);
@@ -76,9 +87,43 @@ Status DataDirectories::LoadOne(State& state, const Wanted& wanted, Random& rand
     places_[replica.partition].directory = static_cast<size_t>(&state - states_.data());
     ++state.replicas;
   }
-  KB_RETURN_IF_ERROR(CheckRecoveryPoints(state));
-  // Whatever happens from here on is not a clean stop until MarkClean says so.
-  if (state.was_clean) KB_RETURN_IF_ERROR(log::RemoveCleanShutdown(files_, path));
+  return Status();
+}
+
+// One that nobody can go on with is removed: of a replica that is not ours, or without the id of its topic.
+Status DataDirectories::LoadFuture(State& state, const log::ReplicaDirectory& replica, const Wanted& wanted) {
+  const std::string& path = state.directory.path;
+  Result<Uuid> topic_id = log::ReadPartitionMetadata(files_, path + "/" + replica.name);
+  const bool is_wanted = topic_id.ok() && wanted(replica.partition, *topic_id);
+  const bool is_second = std::any_of(futures_.begin(), futures_.end(),
+                                     [&](const Future& future) { return future.name == replica.partition; });
+  if (!is_wanted || is_second) return files_.RemoveRecursively(path + "/" + replica.name);
+  futures_.push_back({replica.partition, path, replica.name});
+  return Status();
+}
+
+Status DataDirectories::SettleFutures() {
+  std::vector<Future> on_their_way;
+  for (const Future& future : futures_) {
+    const std::string name = log::DirectoryNameOf(future.name);
+    if (auto place = places_.find(future.name); place != places_.end()) {
+      if (place->second.directory != IndexOf(future.path)) {
+        on_their_way.push_back(future);
+      } else {
+        KB_RETURN_IF_ERROR(files_.RemoveRecursively(future.path + "/" + future.directory_name));
+      }
+    } else if (some_are_missing_) {
+      log_.Error("replica " + future.name.ToString() + " may lie in the data directory that is missing; " + future.path +
+                 "/" + future.directory_name + " is left as it is");
+    } else {
+      KB_RETURN_IF_ERROR(log::RenameDurably(files_, future.path, future.directory_name, name));
+      log_.Info("replica " + name + " lies in " + future.path + " now: its move was all but done");
+      const size_t directory = IndexOf(future.path);
+      places_[future.name].directory = directory;
+      ++states_[directory].replicas;
+    }
+  }
+  futures_ = std::move(on_their_way);
   return Status();
 }
 
@@ -101,12 +146,60 @@ bool DataDirectories::was_clean() const {
   return std::all_of(states_.begin(), states_.end(), [](const State& state) { return state.was_clean; });
 }
 
-DataDirectories::State& DataDirectories::StateFor(const Uuid& directory_id) {
+// nullptr: in one that is missing.
+DataDirectories::State* DataDirectories::StateFor(const TopicPartition& name, const Uuid& directory_id) {
+  if (auto wish = wishes_.find(name); wish != wishes_.end()) return &states_[IndexOf(wish->second)];
   for (State& state : states_) {
-    if (state.directory.id == directory_id) return state;
+    if (state.directory.id == directory_id) return &state;
   }
-  return *std::min_element(states_.begin(), states_.end(),
-                           [](const State& a, const State& b) { return a.replicas < b.replicas; });
+  const bool is_named = directory_id != kMigratingDirectory && directory_id != kUnassignedDirectory;
+  if (some_are_missing_ && is_named) return nullptr;
+  return &*std::min_element(states_.begin(), states_.end(),
+                            [](const State& a, const State& b) { return a.replicas < b.replicas; });
+}
+
+size_t DataDirectories::IndexOf(const std::string& path) const {
+  auto found = std::find_if(states_.begin(), states_.end(),
+                            [&](const State& state) { return state.directory.path == path; });
+  KB_CHECK(found != states_.end());
+  return static_cast<size_t>(found - states_.begin());
+}
+
+const DataDirectories::Directory* DataDirectories::FindDirectory(const std::string& path) const {
+  for (const State& state : states_) {
+    if (state.directory.path == path) return &state.directory;
+  }
+  return nullptr;
+}
+
+const Uuid& DataDirectories::DirectoryOf(const TopicPartition& name) const {
+  auto place = places_.find(name);
+  return place == places_.end() ? kUnassignedDirectory : states_[place->second.directory].directory.id;
+}
+
+void DataDirectories::Wish(const TopicPartition& name, const std::string& path) {
+  if (FindDirectory(path) == nullptr || places_.contains(name)) return;
+  if (wishes_.size() >= kMostWishes) wishes_.erase(wishes_.begin());
+  wishes_[name] = path;
+}
+
+void DataDirectories::Announce(const CheckpointEntry& entry) {
+  announced_.insert_or_assign(entry.name, entry);
+}
+
+void DataDirectories::Moved(const TopicPartition& name) {
+  auto announced = announced_.find(name);
+  auto place = places_.find(name);
+  if (announced != announced_.end() && place != places_.end()) {  // else it was deleted meanwhile
+    --states_[place->second.directory].replicas;
+    place->second.directory = IndexOf(announced->second.data_directory);
+    ++states_[place->second.directory].replicas;
+  }
+  announced_.erase(name);
+}
+
+void DataDirectories::Withdraw(const TopicPartition& name) {
+  announced_.erase(name);
 }
 
 namespace {
@@ -121,8 +214,12 @@ std::optional<Offset> Find(const log::OffsetCheckpoint& checkpoint, const TopicP
 void DataDirectories::PlaceReplica(const Uuid& directory_id, OpenRequest& request) {
   auto found = places_.find(request.name);
   const bool known = found != places_.end();
-  State& state = known ? states_[found->second.directory] : StateFor(directory_id);
+  State* chosen = known ? &states_[found->second.directory] : StateFor(request.name, directory_id);
+  request.data_directory.clear();
+  if (chosen == nullptr) return;
+  State& state = *chosen;
   request.data_directory = state.directory.path;
+  wishes_.erase(request.name);
   Place& place = places_[request.name];
   place.topic_id = request.id.topic_id;
   if (!known) {
@@ -156,13 +253,12 @@ CheckpointJob DataDirectories::PrepareCheckpoints(const std::vector<CheckpointEn
     auto clean_ends = state.clean_ends;
     size_t served = 0;
     for (auto* offsets : {&recovery_points, &log_starts, &high_watermarks, &clean_ends}) {
-      std::erase_if(*offsets, [this](const auto& one) { return !places_.contains(one.first) || forgotten_.contains(one.first); });
+      std::erase_if(*offsets, [&](const auto& one) {
+        auto place = places_.find(one.first);
+        return place == places_.end() || &states_[place->second.directory] != &state || forgotten_.contains(one.first);
+      });
     }
-    for (const CheckpointEntry& entry : entries) {
-      auto place = places_.find(entry.name);
-      // It may have been deleted since its reactor was asked.
-      const bool is_here = place != places_.end() && place->second.topic_id == entry.topic_id;
-      if (!is_here || entry.data_directory != path) continue;
+    auto put = [&](const CheckpointEntry& entry) {
       recovery_points[entry.name] = entry.recovery_point;
       high_watermarks[entry.name] = entry.high_watermark;
       // Not before what lies below it is on the disk: after a power cut the log would end below its start. And one that
@@ -171,6 +267,16 @@ CheckpointJob DataDirectories::PrepareCheckpoints(const std::vector<CheckpointEn
       log_starts.erase(entry.name);
       if (log_start > Offset(0)) log_starts[entry.name] = log_start;
       if (entry.clean_end) clean_ends[entry.name] = *entry.clean_end;
+    };
+    for (const auto& [name, entry] : announced_) {
+      if (entry.data_directory == path) put(entry);
+    }
+    for (const CheckpointEntry& entry : entries) {
+      auto place = places_.find(entry.name);
+      // It may have been deleted since its reactor was asked.
+      const bool is_here = place != places_.end() && place->second.topic_id == entry.topic_id;
+      if (!is_here || entry.data_directory != path) continue;
+      put(entry);
       ++served;
     }
     state.all_are_served = served == state.replicas;

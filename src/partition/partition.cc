@@ -86,9 +86,14 @@ void Partition::UpdateConfig(const PartitionConfig& config) {
   Appended();
 }
 
+ErrorCode Partition::GoneError() const {
+  return handed_over_ ? ErrorCode::kNotLeaderOrFollower : ErrorCode::kUnknownTopicOrPartition;
+}
+
 ErrorCode Partition::CheckLeader(LeaderEpoch current) const {
-  if (retired_) return ErrorCode::kUnknownTopicOrPartition;
+  if (retired_) return GoneError();
   if (offline_) return ErrorCode::kKafkaStorageError;
+  if (handed_over_) return ErrorCode::kNotLeaderOrFollower;
   if (current != kNoLeaderEpoch && current < leadership_.leader_epoch) return ErrorCode::kFencedLeaderEpoch;
   if (current > leadership_.leader_epoch) return ErrorCode::kUnknownLeaderEpoch;
   if (leadership_.leader != environment_.node_id) return ErrorCode::kNotLeaderOrFollower;
@@ -289,7 +294,7 @@ reactor::Task<void> Partition::FlushLoop(std::shared_ptr<Partition> self) {
 }
 
 void Partition::Fail(const Error& error) {
-  if (offline_) return;
+  if (offline_ || retired_) return;
   offline_ = true;
   environment_.log.Error("partition " + name_.ToString() + " is offline: " + error.message);
   AnswerAll(ErrorCode::kKafkaStorageError);
@@ -298,7 +303,7 @@ void Partition::Fail(const Error& error) {
 
 void Partition::Retire() {
   retired_ = true;
-  AnswerAll(ErrorCode::kUnknownTopicOrPartition);
+  AnswerAll(GoneError());
 }
 
 void Partition::AnswerAll(ErrorCode error) {
@@ -313,7 +318,7 @@ void Partition::TakeOffline(const Error& error) {
 }
 
 void Partition::WhenCommitted(Offset offset, std::function<void(ErrorCode)> done) {
-  if (retired_) return done(ErrorCode::kUnknownTopicOrPartition);
+  if (retired_) return done(GoneError());
   if (offline_) return done(ErrorCode::kKafkaStorageError);
   if (offset <= high_watermark_) return done(ErrorCode::kNone);
   auto behind = std::upper_bound(waiters_.begin(), waiters_.end(), offset,
@@ -391,7 +396,7 @@ reactor::Task<ReadOutcome> Partition::Read(ReadRequest request) {
     log::PrefetchJob job = log_->PreparePrefetch(options, committed_only);
     auto run = environment_.disk.Run([&job] { return job.Run(); });
     co_await run;
-    if (retired_) co_return Unreadable(ErrorCode::kUnknownTopicOrPartition);
+    if (retired_) co_return Unreadable(GoneError());
     log_->PrefetchCompleted(job);
     TellOfDamage();
     options.may_block = true;  // what it needs is in memory now
@@ -500,6 +505,10 @@ reactor::Task<OffsetLookup> Partition::FindOffset(int64_t timestamp, IsolationLe
     auto run = environment_.disk.Run([&job] { return job.Run(); });
     result = co_await run;
   } while (replacements != log_->replacements());
+  if (retired_) {
+    found.error = GoneError();
+    co_return found;
+  }
   if (!result.ok()) {
     environment_.log.Error("looking up a time in " + name_.ToString() + ": " + result.error().message);
     found.error = ErrorCode::kKafkaStorageError;
@@ -575,6 +584,38 @@ reactor::Task<void> Partition::Flushed() {
     auto wait = flushed_.Wait();
     co_await wait;
   }
+}
+
+reactor::Task<void> Partition::HandOver() {
+  handed_over_ = true;
+  auto flush = FlushUpTo(log_->log_end_offset());
+  co_await flush;
+  auto flushed = Flushed();
+  co_await flushed;
+  Retire();
+}
+
+reactor::Task<log::ReadResult> Partition::ReadForCopy(Offset offset, uint64_t max_bytes) {
+  log::ReadOptions options;
+  options.offset = offset;
+  options.max_bytes = max_bytes;
+  options.end_offset = log_->log_end_offset();
+  log::ReadResult read = log_->Read(options);
+  for (int round = 0; round < kMostPrefetches && read.status == log::ReadStatus::kNeedsDisk; ++round) {
+    options.from_segment = read.segment;
+    log::PrefetchJob job = log_->PreparePrefetch(options);
+    auto run = environment_.disk.Run([&job] { return job.Run(); });
+    co_await run;
+    log_->PrefetchCompleted(job);
+    TellOfDamage();
+    options.may_block = true;  // what it needs is in memory now
+    read = log_->Read(options);
+    if (read.status == log::ReadStatus::kNeedsDisk && job.failure()) {
+      read.failure = job.failure();
+      break;
+    }
+  }
+  co_return read;
 }
 
 reactor::Task<Status> Partition::Close() {

@@ -238,6 +238,12 @@ class Partition : public std::enable_shared_from_this<Partition> {
   reactor::Task<uint64_t> ScrubSome(log::ScrubCursor& cursor);
   // Goes on when no flush is under way.
   reactor::Task<void> Flushed();
+  // Another object is to serve this replica: nothing is appended any more, what was is flushed and acknowledged, and who
+  // still waits then is sent away (NOT_LEADER_OR_FOLLOWER). The log can still be read for a copy.
+  reactor::Task<void> HandOver();
+  // Up to max_bytes from offset on, to the end of the log, for a copy of it; may end inside of a batch. May wait for the
+  // disk.
+  reactor::Task<log::ReadResult> ReadForCopy(Offset offset, uint64_t max_bytes);
   // Flushes everything and leaves the files as a clean stop leaves them. Only reads may follow.
   reactor::Task<Status> Close();
 
@@ -248,6 +254,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
   reactor::Task<bool> Clean(CleaningOptions options, std::function<void(log::RemovalJob)> replaced);
   // Ends a cleaning that is under way and lets none begin any more.
   reactor::Task<void> StopCleaning();
+  // Likewise, but for a while.
+  reactor::Task<void> PauseCleaning();
+  void ResumeCleaning() { cleaning_is_paused_ = false; }
   // The log counts as a compacted one from now on; true: it did not before.
   bool MarkCompacted();
   // That could not be written down: it does not, and is not cleaned for a while.
@@ -273,6 +282,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   // Why this replica cannot serve: offline, or it does not lead. current: what the client knows; -1 when it does not
   // say.
   ErrorCode CheckLeader(LeaderEpoch current = kNoLeaderEpoch) const;
+  // Of a retired one.
+  ErrorCode GoneError() const;
   bool ReadersWaitForDisk() const;
   reactor::Task<void> WaitUntilReadable();
   bool TooFewInSync() const;
@@ -313,9 +324,11 @@ class Partition : public std::enable_shared_from_this<Partition> {
   uint64_t uncheckpointed_bytes_ = 0;  // appended since the last checkpoint was asked for
   bool offline_ = false;
   bool retired_ = false;
+  bool handed_over_ = false;
   std::string refusal_;  // why no records are taken
   std::optional<Offset> clean_end_;
   bool may_be_cleaned_ = true;
+  bool cleaning_is_paused_ = false;
   bool is_being_cleaned_ = false;
   int64_t clean_not_before_ms_ = 0;
   reactor::Signal cleaned_;

@@ -94,6 +94,8 @@ reactor::Task<Status> PartitionTable::Open(OpenRequest request) {
   auto entry = std::make_shared<Entry>();
   entry->name = request.name;
   entry->data_directory = request.data_directory;
+  entry->leadership = request.leadership;
+  entry->config = request.config;
   std::shared_ptr<Entry>& place = entries_[request.id];
   KB_CHECK(place == nullptr || place->failed);
   place = entry;
@@ -101,15 +103,23 @@ reactor::Task<Status> PartitionTable::Open(OpenRequest request) {
   OpenNext();
   auto may_open = entry->may_open.Wait();
   co_await may_open;
-
-  int64_t now_ms = environment_.clock.WallMs();
-  uint64_t seed = environment_.reactor.random().Next();
-  auto run = environment_.disk.Run(
-      [this, &request, now_ms, seed] { return OpenLog(environment_.files, request, now_ms, seed); });
-  Opened opened = co_await run;
+  auto serve = Serve(entry, request);
+  Status served = co_await serve;
   --opening_;
   done_opening_.fetch_add(1, std::memory_order_relaxed);
   OpenNext();
+  co_return served;
+}
+
+reactor::Task<Status> PartitionTable::Serve(std::shared_ptr<Entry> entry, const OpenRequest& request) {
+  Opened opened{Error{ErrorKind::kIo, "its data directory is offline"}, {}};
+  if (!request.data_directory.empty() && !IsOffline(request.data_directory)) {
+    int64_t now_ms = environment_.clock.WallMs();
+    uint64_t seed = environment_.reactor.random().Next();
+    auto run = environment_.disk.Run(
+        [this, &request, now_ms, seed] { return OpenLog(environment_.files, request, now_ms, seed); });
+    opened = co_await run;
+  }
   for (const std::string& note : opened.report.notes) {
     environment_.log.Warning(request.name.ToString() + ": " + note);
   }
@@ -129,7 +139,7 @@ reactor::Task<Status> PartitionTable::Open(OpenRequest request) {
                                        environment_.on_storage_failure(directory, error);
                                      }};
   entry->partition = Partition::Make(environment, request.id, request.name, std::move(opened.log).value(),
-                                     request.config, request.leadership);
+                                     entry->config, entry->leadership);
   // Where the log has lost its end, what takes that place is dirty.
   std::optional<Offset> clean_end = request.clean_end;
   if (clean_end) clean_end = std::min(*clean_end, entry->partition->log_end_offset());
@@ -140,11 +150,27 @@ reactor::Task<Status> PartitionTable::Open(OpenRequest request) {
   co_return Status();
 }
 
+void PartitionTable::Update(const PartitionId& id, const Leadership& leadership, const PartitionConfig& config) {
+  std::shared_ptr<Entry> entry = FindEntry(id);
+  if (entry == nullptr) return;
+  entry->leadership = leadership;
+  entry->config = config;
+  if (entry->partition == nullptr) return;
+  entry->partition->UpdateConfig(config);
+  entry->partition->UpdateLeadership(leadership);
+}
+
 reactor::Task<Status> PartitionTable::Delete(PartitionId id, int64_t file_delete_delay_ms) {
   auto wait = Await(id);
-  std::shared_ptr<Partition> partition = co_await wait;
+  (void)co_await wait;
   std::shared_ptr<Entry> entry = FindEntry(id);
   if (entry == nullptr) co_return Status();
+  while (entry->future != nullptr || !entry->has_opened()) {
+    if (entry->future != nullptr) entry->future->Cancel();
+    auto changed = entry->changed.Wait();
+    co_await changed;
+  }
+  std::shared_ptr<Partition> partition = entry->partition;
   entries_.erase(id);
   if (partition != nullptr) {
     partition->Retire();
@@ -153,6 +179,7 @@ reactor::Task<Status> PartitionTable::Delete(PartitionId id, int64_t file_delete
     auto flushed = partition->Flushed();
     co_await flushed;
   }
+  if (entry->data_directory.empty()) co_return Status();
   Uuid unique = environment_.reactor.random().NextUuid();
   auto rename = environment_.disk.Run([this, &entry, &unique] {
     return log::RenameReplicaDirectory(environment_.files, entry->data_directory, entry->name,
@@ -194,8 +221,8 @@ ProduceOutcome PartitionTable::Append(Entry& entry, const ProduceItem& item, con
   return outcome;
 }
 
-bool PartitionTable::WaitsStill(const ProduceOutcome& outcome, const std::shared_ptr<Entry>& entry) {
-  return outcome.waits && outcome.required > entry->partition->high_watermark();
+bool PartitionTable::WaitsStill(const ProduceOutcome& outcome, const std::shared_ptr<Partition>& partition) {
+  return outcome.waits && outcome.required > partition->high_watermark();
 }
 
 // Validates on the disk pool, so that a batch that unpacks to much keeps no reactor busy.
@@ -212,16 +239,18 @@ reactor::Task<ProduceOutcome> PartitionTable::AppendLong(std::shared_ptr<Partiti
 
 // Behind what earlier requests have brought for the same partition: batches of one producer must not overtake each other.
 reactor::Task<void> PartitionTable::AppendInTurn(std::shared_ptr<Entry> entry, const ProduceItem& item,
-                                                 const ProduceOptions& options, ProduceOutcome& outcome) {
+                                                 const ProduceOptions& options, ProduceOutcome& outcome,
+                                                 std::shared_ptr<Partition>& partition) {
   uint64_t turn = entry->turns_taken++;
   Want(*entry);
   while (!entry->has_opened() || entry->turns_done != turn) {
     auto wait = entry->changed.Wait();
     co_await wait;
   }
-  if (!outcome.is_long) outcome = Append(*entry, item, options);
+  partition = entry->partition;
+  if (!outcome.is_long || partition == nullptr) outcome = Append(*entry, item, options);
   if (outcome.is_long) {
-    auto append = AppendLong(entry->partition, item, options);
+    auto append = AppendLong(partition, item, options);
     outcome = co_await append;
   }
   ++entry->turns_done;
@@ -232,6 +261,7 @@ reactor::Task<std::vector<ProduceOutcome>> PartitionTable::Produce(std::vector<P
                                                                    ProduceOptions options) {
   std::vector<ProduceOutcome> outcomes(items.size());
   std::vector<std::shared_ptr<Entry>> entries(items.size());
+  std::vector<std::shared_ptr<Partition>> partitions(items.size());  // that took the batches: an entry may get another
   std::vector<reactor::Task<void>> waiting_for_their_turn;
   for (size_t i = 0; i < items.size(); ++i) {
     entries[i] = FindEntry(items[i].id);
@@ -240,11 +270,12 @@ reactor::Task<std::vector<ProduceOutcome>> PartitionTable::Produce(std::vector<P
       continue;
     }
     if (entries[i]->has_opened() && entries[i]->turns_done == entries[i]->turns_taken) {
+      partitions[i] = entries[i]->partition;
       outcomes[i] = Append(*entries[i], items[i], options);
       if (!outcomes[i].is_long) continue;
     }
     // None waits for another partition of its request.
-    waiting_for_their_turn.push_back(AppendInTurn(entries[i], items[i], options, outcomes[i]));
+    waiting_for_their_turn.push_back(AppendInTurn(entries[i], items[i], options, outcomes[i], partitions[i]));
     waiting_for_their_turn.back().Start();
   }
   for (reactor::Task<void>& task : waiting_for_their_turn) co_await task;
@@ -253,9 +284,9 @@ reactor::Task<std::vector<ProduceOutcome>> PartitionTable::Produce(std::vector<P
   waiting->errors.resize(items.size());
   waiting->left = 1;  // this loop itself: some are answered inside of it
   for (size_t i = 0; i < items.size(); ++i) {
-    if (!WaitsStill(outcomes[i], entries[i])) continue;
+    if (!WaitsStill(outcomes[i], partitions[i])) continue;
     ++waiting->left;
-    entries[i]->partition->WhenCommitted(outcomes[i].required, [waiting, i](ErrorCode error) {
+    partitions[i]->WhenCommitted(outcomes[i].required, [waiting, i](ErrorCode error) {
       waiting->errors[i] = error;
       if (--waiting->left == 0) waiting->all.TrySet();
     });
@@ -265,7 +296,7 @@ reactor::Task<std::vector<ProduceOutcome>> PartitionTable::Produce(std::vector<P
     co_await wait;
   }
   for (size_t i = 0; i < items.size(); ++i) {
-    if (!WaitsStill(outcomes[i], entries[i])) continue;
+    if (!WaitsStill(outcomes[i], partitions[i])) continue;
     outcomes[i].error = waiting->errors[i].value_or(ErrorCode::kRequestTimedOut);
     if (outcomes[i].error != ErrorCode::kNone) outcomes[i].base_offset = -1;
   }
@@ -378,15 +409,19 @@ void PartitionTable::RefuseRecords(const std::string& data_directory, const std:
 }
 
 void PartitionTable::FailDataDirectory(const std::string& data_directory, const Error& error) {
+  failed_directories_.insert(data_directory);
   // A copy: going offline calls back to whoever tells the other reactors, and those come here again.
   auto entries = entries_;
   for (auto& [id, entry] : entries) {
     if (entry->data_directory == data_directory && entry->partition != nullptr) entry->partition->TakeOffline(error);
+    if (entry->future != nullptr && entry->future->data_directory() == data_directory) entry->future->Stop();
   }
 }
 
 reactor::Task<Status> PartitionTable::CloseAll() {
   Status first;
+  auto moves = StopMoves();
+  co_await moves;
   auto entries = entries_;
   for (auto& [id, entry] : entries) {
     auto wait = Await(id);

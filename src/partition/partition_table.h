@@ -13,11 +13,15 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "partition/future_replica.h"
 #include "partition/partition.h"
+#include "partition/replica_moves.h"
 
 namespace kb::partition {
 
@@ -32,7 +36,7 @@ struct OpenRequest {
   TopicPartition name;
   PartitionConfig config;
   Leadership leadership;
-  std::string data_directory;  // holds <topic>-<partition>
+  std::string data_directory;  // holds <topic>-<partition>; empty: one that is offline does
   bool was_clean = false;      // the node's last stop
   std::optional<Offset> recovery_point = Offset(0);  // from the checkpoints; nullopt: there are none that could tell
   std::optional<Offset> log_start_offset;
@@ -49,6 +53,22 @@ struct CheckpointEntry {
   Offset log_start_offset;
   Offset high_watermark;
   std::optional<Offset> clean_end;
+};
+
+// One replica in one data directory, for DescribeLogDirs.
+struct ReplicaSize {
+  TopicPartition name;
+  std::string data_directory;
+  uint64_t size_bytes = 0;
+  int64_t offset_lag = 0;  // of a future one: behind the present one
+  bool is_future = false;
+};
+
+// A replica's way to another data directory (KIP-113).
+struct MoveRequest {
+  PartitionId id;
+  std::string to;
+  std::string directory_name = {};  // of a future replica that is there already; empty: none is
 };
 
 // What is to be cleaned.
@@ -68,6 +88,7 @@ class PartitionTable {
     BrokerId node_id;
     // A data directory's device failed, as a partition here noticed; perhaps more than once.
     std::function<void(const std::string& data_directory, const Error&)> on_storage_failure;
+    ReplicaMoves* moves = nullptr;  // nullptr: none can be moved
   };
 
   explicit PartitionTable(const Environment& environment);
@@ -87,6 +108,16 @@ class PartitionTable {
   // Takes the partition out of service, answers who waits, and renames its directory to "…-delete" on the disk pool;
   // the files go after file_delete_delay_ms.
   reactor::Task<Status> Delete(PartitionId id, int64_t file_delete_delay_ms);
+
+  // What the metadata says now of a partition that is here; one that is opening takes it then.
+  void Update(const PartitionId& id, const Leadership& leadership, const PartitionConfig& config);
+
+  // Moves a replica to another data directory, see partition/moving.cc. kNone: it is on its way, or there already (what
+  // was on its way elsewhere is called off).
+  reactor::Task<ErrorCode> Move(MoveRequest request);
+  // Of all that are open, or of those of `names`, and their future ones.
+  reactor::Task<std::vector<ReplicaSize>> Sizes(const std::set<TopicPartition>* names);
+  bool IsOffline(const std::string& data_directory) const { return failed_directories_.contains(data_directory); }
 
   // Everything at once for several partitions: one call per home and request.
   reactor::Task<std::vector<ProduceOutcome>> Produce(std::vector<ProduceItem> items, ProduceOptions options);
@@ -135,7 +166,10 @@ class PartitionTable {
   struct Entry {
     TopicPartition name;
     std::string data_directory;
+    Leadership leadership;
+    PartitionConfig config;
     std::shared_ptr<Partition> partition;
+    std::shared_ptr<FutureReplica> future;
     bool failed = false;
     reactor::Signal changed;  // opened, failed or deleted; a turn is done
     // Batches that came while it was opening, in the order of their coming.
@@ -145,17 +179,39 @@ class PartitionTable {
     std::optional<std::list<std::shared_ptr<Entry>>::iterator> queued;  // in to_open_
     bool has_opened() const { return partition != nullptr || failed; }
   };
+  // Opens the log and puts the partition into service.
+  reactor::Task<Status> Serve(std::shared_ptr<Entry> entry, const OpenRequest& request);
   void OpenNext();
   void Want(Entry& entry);
   std::shared_ptr<Entry> FindEntry(const PartitionId& id) const;
   ProduceOutcome Append(Entry& entry, const ProduceItem& item, const ProduceOptions& options);
-  static bool WaitsStill(const ProduceOutcome& outcome, const std::shared_ptr<Entry>& entry);
+  static bool WaitsStill(const ProduceOutcome& outcome, const std::shared_ptr<Partition>& partition);
   reactor::Task<ProduceOutcome> AppendLong(std::shared_ptr<Partition> partition, const ProduceItem& item,
                                            const ProduceOptions& options);
   reactor::Task<void> AppendInTurn(std::shared_ptr<Entry> entry, const ProduceItem& item, const ProduceOptions& options,
-                                   ProduceOutcome& outcome);
+                                   ProduceOutcome& outcome, std::shared_ptr<Partition>& partition);
   reactor::Task<void> RemoveLater(std::string directory, int64_t delay_ms);
   reactor::Task<void> RemoveLater(log::RemovalJob job, int64_t delay_ms);
+
+  // Moving. What went wrong, and on which side.
+  struct MoveFailure {
+    Error error;
+    bool is_of_target = false;
+    bool source_is_gone = false;  // its name, that is
+  };
+  using MoveStep = std::optional<MoveFailure>;
+  using FuturePtr = std::shared_ptr<FutureReplica>;
+  reactor::Task<void> RunMove(PartitionId id, std::shared_ptr<Entry> entry, FuturePtr future);
+  reactor::Task<MoveStep> Copy(PartitionId id, std::shared_ptr<Entry> entry, FuturePtr future);
+  reactor::Task<MoveStep> OpenFuture(std::shared_ptr<Entry> entry, std::shared_ptr<Partition> source, FuturePtr future);
+  reactor::Task<MoveStep> CatchUp(std::shared_ptr<Partition> source, FuturePtr future, bool is_throttled);
+  reactor::Task<MoveStep> CopyPiece(std::shared_ptr<Partition> source, FuturePtr future, bool may_wait);
+  reactor::Task<bool> AssignFuture(PartitionId id, FuturePtr future);
+  reactor::Task<void> PutInPlace(PartitionId id, std::shared_ptr<Entry> entry, FuturePtr future);
+  reactor::Task<MoveStep> Exchange(std::shared_ptr<Entry> entry, FuturePtr future, CheckpointEntry state);
+  reactor::Task<void> Forget(PartitionId id, std::shared_ptr<Entry> entry, FuturePtr future);
+  void MoveFailed(const Entry& entry, const FutureReplica& future, const MoveFailure& failure);
+  reactor::Task<void> StopMoves();
 
   const Environment environment_;
   RateLimitedLog damage_log_;
@@ -164,6 +220,9 @@ class PartitionTable {
   std::list<std::shared_ptr<Entry>> to_open_;
   int opening_ = 0;
   std::atomic<size_t> done_opening_{0};
+  std::set<std::string> failed_directories_;
+  bool is_moving_ = false;  // one at a time
+  reactor::Signal moved_;
   std::map<std::string, std::string> refusals_;  // why a data directory takes no records; empty when it does
 };
 

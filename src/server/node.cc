@@ -31,6 +31,7 @@ Node::Node(const Environment& environment, const config::ServerConfig& config)
       rules_(configs_) {
   cluster_.options = BrokerOptions(config);
   cluster_.clock = &environment.clock;
+  cluster_.files = &environment.files;
   cluster_.configs = &configs_;
   cluster_.save_checkpoints = [this] { return SaveCheckpoints(); };
   listeners_ = BrokerListeners(config);
@@ -84,7 +85,8 @@ void Node::BuildShards() {
               shard->partitions().FailDataDirectory(directory, error);
             });
           }
-        }};
+        },
+        &mover_};
     part.shard = std::make_unique<broker::Shard>(
         broker::Shard::Environment{cluster_, reactor, environment_.disk, environment_.log},
         std::make_unique<partition::PartitionTable>(table));
@@ -193,11 +195,34 @@ Status Node::LoadMetadata(const controller::DataDirs& dirs) {
   return Status();
 }
 
+namespace {
+
+// The absolute path is what Java makes of it: the directory of the process before it, nothing resolved.
+std::vector<broker::LogDir> LogDirs(const std::vector<std::string>& configured,
+                                    const partition::DataDirectories& directories) {
+  std::vector<broker::LogDir> dirs;
+  for (const std::string& path : configured) {
+    broker::LogDir dir{path, AbsolutePath(path), Uuid(), false};
+    auto is_same = [&](const broker::LogDir& one) { return one.path == dir.path; };
+    if (std::any_of(dirs.begin(), dirs.end(), is_same)) continue;
+    if (const partition::DataDirectories::Directory* found = directories.FindDirectory(path)) {
+      dir.id = found->id;
+      dir.is_there = true;
+    }
+    dirs.push_back(std::move(dir));
+  }
+  return dirs;
+}
+
+}  // namespace
+
 Status Node::LoadDirectories(const metadata::MetadataImage& image, const controller::DataDirs& dirs) {
   std::vector<partition::DataDirectories::Directory> directories;
   for (const controller::DataDir& dir : dirs.dirs) directories.push_back({dir.path, dir.id});
-  directories_ =
-      std::make_unique<partition::DataDirectories>(environment_.files, std::move(directories), environment_.log);
+  directories_ = std::make_unique<partition::DataDirectories>(environment_.files, std::move(directories),
+                                                              environment_.log, !dirs.offline.empty());
+  cluster_.directories = directories_.get();
+  cluster_.log_dirs = LogDirs(config_.log_dirs, *directories_);
   auto wanted = [&](const TopicPartition& name, const std::optional<Uuid>& topic_id) {
     const metadata::Topic* topic = image.FindTopic(name.topic);
     if (topic == nullptr || (topic_id && *topic_id != topic->id())) return false;

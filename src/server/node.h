@@ -22,6 +22,7 @@
 #include "broker/dispatch.h"
 #include "broker/group_surroundings.h"
 #include "broker/options.h"
+#include "broker/replica_mover.h"
 #include "broker/shard.h"
 #include "broker/topic_rules.h"
 #include "config/server_config.h"
@@ -97,6 +98,7 @@ class Node {
   std::vector<broker::Listener> listeners_;
   std::vector<uint16_t> ports_;
   broker::Cluster cluster_;
+  broker::ReplicaMover mover_{cluster_};
   const broker::ConfigView configs_;
   const broker::GroupSurroundings surroundings_{cluster_};
   broker::ConfiguredTopicRules rules_;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 
 namespace kb::server {
 
@@ -138,6 +139,12 @@ std::vector<metadata::Endpoint> Endpoints(const config::ServerConfig& config, co
     if (listener.is_controller && !advertised) endpoints.push_back(EndpointOf(config, listener, ports));
   }
   return endpoints;
+}
+
+std::string AbsolutePath(const std::string& path) {
+  std::string absolute = std::filesystem::absolute(path).string();
+  while (absolute.size() > 1 && absolute.back() == '/') absolute.pop_back();
+  return absolute;
 }
 
 std::string DescribeListeners(const config::ServerConfig& config, const std::vector<uint16_t>& ports) {

@@ -24,6 +24,9 @@ net::AcceptorOptions AcceptorOptions(const config::ServerConfig& config);
 std::vector<net::ListenerOptions> ListenerOptions(const config::ServerConfig& config);
 controller::MetadataLog::Options MetadataOptions(const config::ServerConfig& config);
 
+// As Java makes it: behind the directory of the process, nothing resolved, no '/' at the end.
+std::string AbsolutePath(const std::string& path);
+
 // What is registered, and clients are told. ports: as bound, in the order of the listeners.
 std::vector<metadata::Endpoint> Endpoints(const config::ServerConfig& config, const std::vector<uint16_t>& ports);
 

@@ -1,15 +1,13 @@
 #!/usr/bin/python3
 """Apache Kafka's own command-line tools, version 4.3.1, unmodified: the classes behind kafka-topics.sh and its siblings."""
-import base64
 import os
-import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
 import harness  # noqa: E402
+import java_tools  # noqa: E402
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 TOPICS = "org.apache.kafka.tools.TopicCommand"
 PRODUCER = "org.apache.kafka.tools.ConsoleProducer"
 CONSUMER = "org.apache.kafka.tools.consumer.ConsoleConsumer"
@@ -18,29 +16,7 @@ API_VERSIONS = "org.apache.kafka.tools.BrokerApiVersionsCommand"
 CONFIGS = "kafka.admin.ConfigCommand"
 
 
-class JavaTools(harness.BrokerTest):
-
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        command = harness.oracle_java(CLASSES, "-Xmx512m", *harness.QUICK_JVM) + [os.path.join(HERE, "java", "Tools.java")]
-        cls.tools = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-                                     preexec_fn=harness.die_with_parent)
-        cls.addClassCleanup(cls.tools.wait)
-        cls.addClassCleanup(cls.tools.kill)
-
-    def tool(self, main_class, *arguments, stdin="", status=0):
-        """What the tool writes to its standard output, or, where it is to fail, to both streams."""
-        address = ["--bootstrap-server", self.broker.address]
-        fields = [stdin, main_class, *address, *arguments]
-        self.tools.stdin.write("\t".join(base64.b64encode(f.encode()).decode() for f in fields) + "\n")
-        self.tools.stdin.flush()
-        line = self.tools.stdout.readline()
-        self.assertTrue(line, "the JVM has ended")
-        got, output, errors = line.rstrip("\n").split("\t")
-        output, errors = base64.b64decode(output).decode(), base64.b64decode(errors).decode()
-        self.assertEqual(str(status), got, " ".join([main_class, *arguments]) + "\n" + output + errors)
-        return output if status == 0 else output + errors
+class JavaTools(java_tools.ToolsTest):
 
     def consume(self, topic, count, *arguments):
         """`count` records as the console consumer prints them; it ends by itself when it has that many."""
@@ -147,5 +123,4 @@ class JavaTools(harness.BrokerTest):
 
 
 if __name__ == "__main__":
-    CLASSES = harness.ORACLE or harness.need_apache_kafka()
-    harness.main()
+    java_tools.main()

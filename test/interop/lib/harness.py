@@ -397,8 +397,12 @@ class BrokerTest(WithLastWords):
     ARGUMENTS = ()
 
     @classmethod
+    def new_broker(cls):
+        return Broker(cls.CONFIG, arguments=cls.ARGUMENTS)
+
+    @classmethod
     def setUpClass(cls):
-        cls.broker = Broker(cls.CONFIG, arguments=cls.ARGUMENTS).start()
+        cls.broker = cls.new_broker().start()
         cls.addClassCleanup(cls.broker.close)
 
     def setUp(self):
