@@ -3,164 +3,54 @@
 one broker. Members come, go, are killed and come back, and so does the broker: each record is processed, and nothing is
 passed over. What kafka-consumer-groups.sh makes of such groups.
 """
-import base64
 import collections
 import os
 import re
 import subprocess
 import sys
-import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
-import batch  # noqa: E402
+import groups  # noqa: E402
 import harness  # noqa: E402
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 GROUPS = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"
-SECONDS = 60
+SECONDS = groups.SECONDS
 LATER = (14, 15, 16)  # the coordinator is loading, not there yet, or elsewhere
 
 
 class Members:
-    """A JVM with members in it, and what has happened to them."""
+    """A JVM with members of one group in it."""
 
     def __init__(self, test, group):
         self.test, self.group = test, group
-        self.events = test.events
-        self.process = subprocess.Popen(
-            harness.oracle_java(CLASSES, "-Xmx256m", *harness.QUICK_JVM) + [os.path.join(HERE, "java", "Members.java")],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-            preexec_fn=harness.die_with_parent)
-        self.reader = threading.Thread(target=self.read, daemon=True)
-        self.reader.start()
+        self.host = groups.java_host(CLASSES, test.events)
+        self.command, self.close, self.kill = self.host.command, self.host.close, self.host.kill
         test.addCleanup(self.kill)
 
-    def read(self):
-        for line in self.process.stdout:
-            words = line.rstrip("\n").split(" ")
-            if len(words) >= 2:
-                self.events.add(words)
-
-    def command(self, *words):
-        self.process.stdin.write(" ".join(words) + "\n")
-        self.process.stdin.flush()
-
     def start(self, name, how, what, **config):
-        config = {"bootstrap.servers": self.test.broker.address, "group.id": self.group, "group.protocol": "consumer",
-                  "client.id": name, "retry.backoff.ms": "50", "reconnect.backoff.ms": "50",
-                  "reconnect.backoff.max.ms": "200", **{k.replace("_", "."): v for k, v in config.items()}}
-        self.command("start", name, how, what, *("%s=%s" % pair for pair in config.items()))
-
-    def close(self, name):
-        since = len(self.events.list)
-        self.command("close", name)
-        self.events.until(lambda e: any(w[:2] == [name, "closed"] for w in e[since:]), name + " closes")
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-        self.reader.join(5)
-        self.process.stdin.close()
-        self.process.stdout.close()
+        self.host.start(name, how, what, **{
+            "bootstrap.servers": self.test.broker.address, "group.id": self.group, "group.protocol": "consumer",
+            "client.id": name, **groups.QUICK, **{k.replace("_", "."): v for k, v in config.items()}})
 
 
-class Events:
-    """What all members say, in the order in which it was heard."""
-
-    def __init__(self, test):
-        self.test, self.list, self.news = test, [], threading.Condition()
-
-    def add(self, words):
-        with self.news:
-            self.list.append(words)
-            self.news.notify_all()
-
-    def until(self, holds, what, seconds=SECONDS):
-        deadline = time.monotonic() + seconds
-        with self.news:
-            while not holds(self.list):
-                if not self.news.wait(max(0, deadline - time.monotonic())) and not holds(self.list):
-                    raise AssertionError("not in time: %s\n%s" % (what, "\n".join(
-                        " ".join(words) for words in self.list if words[1] != "got")[-3000:]))
-
-    def got(self):
-        """{(topic, partition): {offset: value}}"""
-        found = collections.defaultdict(dict)
-        for words in self.list:
-            if words[1] == "got":
-                found[words[2], int(words[3])][int(words[4])] = words[5]
-        return found
-
-    def owners(self):
-        """{member: set of partitions} as they were told last."""
-        has = {}
-        for words in self.list:
-            name, what = words[:2]
-            named = set(words[2].split(",")) - {""} if len(words) > 2 else set()
-            if what == "has":
-                has[name] = named
-            elif what in ("revoked", "lost"):
-                has[name] = has.get(name, set()) - named
-            elif what == "closed":
-                has.pop(name, None)
-        return has
-
-
-class ConsumerGroups(harness.BrokerTest):
+class ConsumerGroups(groups.GroupTest):
     CONFIG = {"group.consumer.min.heartbeat.interval.ms": "100", "group.consumer.heartbeat.interval.ms": "200",
               "group.consumer.min.session.timeout.ms": "1000", "group.consumer.session.timeout.ms": "8000",
               "group.consumer.assignment.interval.ms": "0"}
 
-    def setUp(self):
-        super().setUp()
-        self.events = Events(self)
-        self.produced = collections.Counter()
-
     def group(self):
         return "group-" + self._testMethodName.replace("_", "-")
 
-    def produce(self, topic, partitions, count=50):
-        """`count` records for each partition, one after another in small batches."""
-        with self.broker.connect(60) as connection:
-            for partition in range(partitions):
-                for _ in range(count // 10):
-                    first = self.produced[topic, partition]
-                    records = [(None, b"%d" % (first + i)) for i in range(10)]
-                    answer = connection.call("Produce", 9, acks=-1, timeoutMs=30000, topicData=[{
-                        "name": topic, "partitionData": [{"index": partition, "records": base64.b64encode(
-                            batch.build(records, timestamp=int(time.time() * 1000))).decode()}]}])
-                    self.assertEqual(0, answer["responses"][0]["partitionResponses"][0]["errorCode"])
-                    self.produced[topic, partition] += 10
-
     def all_processed(self):
         """Waits until every record that was produced was processed; and none was passed over on the way."""
-        def done(_):
-            got = self.events.got()
-            return all(len(got[place]) == count for place, count in self.produced.items())
-        self.events.until(done, "everything is processed")
-        for place, values in self.events.got().items():
-            self.assertEqual({i: str(i) for i in range(self.produced[place])}, values, place)
+        self.until_processed()
         reached = collections.Counter()
         for words in self.events.list:
             if words[1] == "got":
                 place, offset = (words[2], int(words[3])), int(words[4])
                 self.assertLessEqual(offset, reached[place], "passed over: " + " ".join(words))
                 reached[place] = max(reached[place], offset + 1)
-
-    def until_owners(self, partitions, *names):
-        """Until these members, each with something, have all these partitions between them, each once."""
-        expected = sorted(partitions)
-
-        def settled(_):
-            has = {name: mine for name, mine in self.events.owners().items() if name in names}
-            return len(has) == len(names) and all(has.values()) and sorted(p for mine in has.values() for p in mine) == expected
-        self.events.until(settled, "%s have %s" % (names, expected))
-        return {name: self.events.owners()[name] for name in names}
-
-    @staticmethod
-    def places(topic, partitions):
-        return ["%s-%d" % (topic, i) for i in range(partitions)]
 
     # ---- members
 
