@@ -1,11 +1,10 @@
 #!/usr/bin/python3
 """Consumer groups of the new protocol (group.protocol=consumer): Apache Kafka's own Java consumer, version 4.3.1, against
 one broker. Members come, go, are killed and come back, and so does the broker: each record is processed, and nothing is
-passed over. What kafka-consumer-groups.sh makes of such groups.
+passed over. What kafka-consumer-groups.sh makes of such groups: consumer_groups_tool_test.py.
 """
 import collections
 import os
-import re
 import subprocess
 import sys
 import time
@@ -14,7 +13,6 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib
 import groups  # noqa: E402
 import harness  # noqa: E402
 
-GROUPS = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"
 SECONDS = groups.SECONDS
 LATER = (14, 15, 16)  # the coordinator is loading, not there yet, or elsewhere
 
@@ -291,49 +289,6 @@ class ConsumerGroups(groups.GroupTest):
             "kafka.tools.StorageTool", "format", "-t", "MMvRdwH_R1O3ixIh1-EdSw", "-c", broker.properties,
             "--feature", "group.version=0"], check=True, capture_output=True)
         self.refuses_the_protocol(broker)
-
-    # ---- kafka-consumer-groups.sh
-
-    def tool(self, *arguments, status=0):
-        done = subprocess.run(
-            harness.oracle_java(CLASSES, "-Xmx256m", *harness.QUICK_JVM) +
-            [GROUPS, "--bootstrap-server", self.broker.address, *arguments],
-            capture_output=True, text=True, check=False, preexec_fn=harness.die_with_parent)
-        self.assertEqual(status, done.returncode, done.stdout + done.stderr)
-        return done.stdout + done.stderr
-
-    def test_the_tool(self):
-        topic, group = self.topic(partitions=3), self.group()
-        members = Members(self, group)
-        for name in ("a", "b"):
-            members.start(name, "names", topic)
-        self.until_owners(self.places(topic, 3), "a", "b")
-        self.produce(topic, 3)
-        self.all_processed()
-        self.events.until(lambda e: sum(w[1] == "committed" and w[4] == "50" for w in e) == 3, "everything is committed")
-        self.assertIn(group, self.tool("--list").split())
-        self.assertRegex(self.tool("--list", "--type", "consumer"), group)
-        self.assertRegex(self.tool("--list", "--state", "stable"), r"%s\s+Stable" % group)
-        described = self.tool("--describe", "--group", group)
-        for partition in range(3):
-            self.assertRegex(described, r"%s\s+%s\s+%d\s+50\s+50\s+0\s" % (group, topic, partition))
-        self.assertRegex(self.tool("--describe", "--group", group, "--state"), r"uniform\s+Stable\s+2")
-        self.assertRegex(self.tool("--describe", "--group", group, "--state", "--verbose"), r"Stable\s+(\d+)\s+\1\s+2")
-        shown = self.tool("--describe", "--group", group, "--members", "--verbose")
-        self.assertEqual(2, len(re.findall(r"/127\.0\.0\.1", shown)), shown)
-        self.assertEqual(3, sum(len(found.split(",")) for found in re.findall(topic + r":([\d,]+)", shown)) // 2, shown)
-        self.assertIn("only be reset if the group", self.tool(
-            "--reset-offsets", "--group", group, "--topic", topic, "--to-earliest", "--execute"))
-        self.assertIn("not empty", self.tool("--delete", "--group", group))
-        for name in ("a", "b"):
-            members.close(name)
-        self.assertRegex(self.tool("--describe", "--group", group, "--state"), r"Empty\s+0")
-        self.tool("--reset-offsets", "--group", group, "--topic", topic + ":1", "--to-offset", "7", "--execute")
-        self.assertRegex(self.tool("--describe", "--group", group), r"%s\s+1\s+7\s+50\s+43\s" % topic)
-        self.tool("--delete-offsets", "--group", group, "--topic", topic + ":2")
-        self.assertNotRegex(self.tool("--describe", "--group", group), r"%s\s+2\s" % topic)
-        self.tool("--delete", "--group", group)
-        self.assertNotIn(group, self.tool("--list").split())
 
 
 if __name__ == "__main__":
