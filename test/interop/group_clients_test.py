@@ -29,6 +29,7 @@ import harness  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PARTITIONS = 4
+SHORT_MS, LASTING_MS = 3000, 60000  # sessions: one that is to end, one that must not, however busy the machine is
 WAITS = {"classic": {"PreparingRebalance"}, "consumer": {"Reconciling", "Assigning"}}  # states of an unfinished rebalance
 
 
@@ -162,10 +163,8 @@ class Clients(groups.GroupTest):
         """Whoever commits has said before what it has processed, so that is heard by and by."""
         for kind, topic in self.topics.items():
             for partition, offset in self.committed(kind).items():
-                def processed(_, place=(topic, partition), offset=offset):
-                    got = self.events.got().get(place, {})
-                    return all(i in got for i in range(offset))
-                self.events.until(processed, "%s-%d: all below %d, which is committed" % (topic, partition, offset))
+                self.events.until(lambda _, place=(offset, topic, partition): self.events.has_all_below(*place),
+                                  "%s-%d: all below %d, which is committed" % (topic, partition, offset))
 
     def until_all_is_committed(self):
         self.until_processed()
@@ -197,12 +196,12 @@ class Clients(groups.GroupTest):
 class MembersThatFail(Clients):
     CONFIG = {"group.min.session.timeout.ms": "1000", "group.consumer.min.heartbeat.interval.ms": "100",
               "group.consumer.heartbeat.interval.ms": "200", "group.consumer.min.session.timeout.ms": "1000",
-              "group.consumer.session.timeout.ms": "3000", "group.consumer.assignment.interval.ms": "0"}
+              "group.consumer.session.timeout.ms": str(SHORT_MS), "group.consumer.assignment.interval.ms": "0"}
 
     def test_a_member_is_paused_beyond_its_session_and_then_killed(self):
-        self.start("a", "here", 30000)
-        self.start("b", "here", 30000)
-        self.start("c", "there", 3000)
+        self.start("a", "here", LASTING_MS)
+        self.start("b", "here", LASTING_MS)
+        self.start("c", "there", SHORT_MS)
         self.until_shared("a", "b", "c")
         self.produce_to_all()
         for host in self.hosts_of("there"):
@@ -231,13 +230,13 @@ class MembersThatFail(Clients):
 
 
 class MembersThatLast(Clients):
-    CONFIG = {**MembersThatFail.CONFIG, "group.consumer.session.timeout.ms": "30000"}
+    CONFIG = {**MembersThatFail.CONFIG, "group.consumer.session.timeout.ms": str(LASTING_MS)}
 
     def test_static_members_roll(self):
         self.kinds = {name: kind for name, kind in KINDS.items() if kind.instances}
         self.topics = {kind: self.topics[kind] for kind in self.kinds}
         for name in ("a", "b"):
-            self.start(name, "here", 30000, static=True)
+            self.start(name, "here", LASTING_MS, static=True)
         before = self.until_shared("a", "b")
         for name, other in (("a", "b"), ("b", "a")):
             for kind in self.kinds:
@@ -247,7 +246,7 @@ class MembersThatLast(Clients):
                 moved = self.moves(kind, other)
                 self.close(kind, name)
                 self.produce(self.topics[kind], PARTITIONS)
-                self.start_one(kind, name, "here", 30000, static=True)
+                self.start_one(kind, name, "here", LASTING_MS, static=True)
                 self.assertEqual(before[kind], self.until_shared_in(kind, "a", "b"), "each has what it had")
                 self.assertEqual(moved, self.moves(kind, other), "the other is not disturbed")
         self.until_all_is_committed()
@@ -256,8 +255,8 @@ class MembersThatLast(Clients):
         return [words for words in self.events.list if words[0] == kind + "/" + name and words[1] in ("has", "revoked", "lost")]
 
     def test_the_broker_ends_in_the_middle_of_a_rebalance(self):
-        self.start("a", "here", 30000)
-        self.start("b", "there", 30000)
+        self.start("a", "here", LASTING_MS)
+        self.start("b", "there", LASTING_MS)
         self.until_shared("a", "b")
 
         def in_the_middle(change, end):
@@ -272,12 +271,12 @@ class MembersThatLast(Clients):
             for host in self.hosts_of("there"):
                 host.resume()
 
-        in_the_middle(lambda: self.start("c", "here", 3000), self.broker.stop)
+        in_the_middle(lambda: self.start("c", "here", SHORT_MS), self.broker.stop)
         self.until_shared("a", "b", "c")
         self.no_commit_is_ahead()
         in_the_middle(lambda: [self.close(kind, "c") for kind in self.kinds], self.broker.kill)
         self.until_shared("a", "b")
-        in_the_middle(lambda: self.start("c", "here", 3000), self.broker.kill)
+        in_the_middle(lambda: self.start("c", "here", SHORT_MS), self.broker.kill)
         self.until_shared("a", "b", "c")
         self.no_commit_is_ahead()
         self.produce_to_all()

@@ -66,7 +66,7 @@ class Limits(harness.WithLastWords):
         self.assertEqual("response", one_more.receive()[0])
 
     def test_idle_connections_are_closed(self):
-        broker = self.start(connections_max_idle_ms="1000")
+        broker = self.start(connections_max_idle_ms="3000")
         with broker.connect(20) as idle, broker.connect(20) as busy:
             at = time.monotonic()
             self.assertTrue(self.served(idle))
@@ -77,8 +77,8 @@ class Limits(harness.WithLastWords):
                     self.assertEqual(b"", idle.socket.recv(1))
                     break
                 except socket.timeout:
-                    self.assertLess(time.monotonic() - at, 15)
-            self.assertGreater(time.monotonic() - at, 0.9)
+                    self.assertLess(time.monotonic() - at, 30)
+            self.assertGreater(time.monotonic() - at, 2.9)
             self.assertTrue(self.served(busy))
 
     def test_requests_beyond_the_limit_close_their_connection(self):

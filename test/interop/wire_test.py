@@ -222,7 +222,7 @@ class Probes(harness.BrokerTest):
             at = time.monotonic()
             reader.socket.settimeout(20)
             _, answer = reader.finish("Fetch", 12)
-            self.assertLess(time.monotonic() - at, 5)
+            self.assertLess(time.monotonic() - at, 15)
             self.assertEqual(2 * len(small), sum(len(base64.b64decode(p["records"] or ""))
                                                  for p in answer["responses"][0]["partitions"]))
 
@@ -430,10 +430,11 @@ class AsItStandsInThePlan(harness.BrokerTest):
                 raise unittest.SkipTest("this machine lacks the program " + program)
         super().setUpClass()
 
-    def piped(self, text, close_after_input):
-        flags = "-q 1 -w 2" if close_after_input else "-w 5"
+    def piped(self, text, seconds=None):
+        """seconds: how long nc waits for an answer behind its input; without, until the broker closes."""
+        flags = "-q %d -w %d" % (seconds, seconds + 1) if seconds else "-w 20"
         done = subprocess.run("xxd -r -p | nc %s 127.0.0.1 %d" % (flags, self.broker.port), shell=True, check=False,
-                              input=text.encode(), capture_output=True, timeout=20)
+                              input=text.encode(), capture_output=True, timeout=60)
         return done.stdout
 
     def check(self, data, correlation_id):
@@ -445,14 +446,14 @@ class AsItStandsInThePlan(harness.BrokerTest):
         self.assertEqual((0, 0), versions[75])
 
     def test_api_versions_by_hand(self):
-        self.check(self.piped(self.HAND_MADE, close_after_input=True), 0x6f7fc661)
+        self.check(self.piped(self.HAND_MADE, seconds=1) or self.piped(self.HAND_MADE, seconds=10), 0x6f7fc661)
 
     @harness.ours_only
     def test_a_length_shorter_than_what_follows_is_answered_and_then_closed(self):
         # nc without -q waits for the broker to close: it does, because what follows is not a frame.
         at = time.monotonic()
-        self.check(self.piped(self.TOO_SHORT_A_LENGTH, close_after_input=False), 0x67890abc)
-        self.assertLess(time.monotonic() - at, 4)
+        self.check(self.piped(self.TOO_SHORT_A_LENGTH), 0x67890abc)
+        self.assertLess(time.monotonic() - at, 15)
 
 
 def as_base64(data):

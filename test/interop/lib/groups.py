@@ -16,7 +16,7 @@ import batch
 import harness
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SECONDS = 60
+SECONDS = 120
 # What every client understands, each with its own way to write it.
 QUICK = {"retry.backoff.ms": "50", "reconnect.backoff.ms": "50", "reconnect.backoff.max.ms": "200"}
 
@@ -59,6 +59,9 @@ class Events:
     def number(self, topic, partition):
         """How many different records of this partition somebody got."""
         return len(self._got[topic, partition])
+
+    def has_all_below(self, offset, topic, partition):
+        return all(i in self._got[topic, partition] for i in range(offset))
 
     def owners(self):
         """{member: set of partitions} as they were told last."""
