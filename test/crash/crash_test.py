@@ -218,7 +218,7 @@ class TornTails(harness.BrokerTest):
     @staticmethod
     def produce(connection, topic, value):
         import base64
-        answer = connection.call("Produce", 9, acks=-1, timeoutMs=5000, topicData=[{"name": topic, "partitionData": [
+        answer = connection.call("Produce", 9, acks=-1, timeoutMs=30000, topicData=[{"name": topic, "partitionData": [
             {"index": 0, "records": base64.b64encode(batch.build([(None, value)])).decode()}]}])
         if answer["responses"][0]["partitionResponses"][0]["errorCode"]:
             raise AssertionError(answer)

@@ -28,7 +28,7 @@ class Damage(harness.WithLastWords):
         with self.broker.connect(30) as connection:
             for i in range(BATCHES):
                 values = [(None, b"%08d" % (i * RECORDS + j)) for j in range(RECORDS)]
-                answer = connection.call("Produce", 9, acks=-1, timeoutMs=5000, topicData=[
+                answer = connection.call("Produce", 9, acks=-1, timeoutMs=30000, topicData=[
                     {"name": topic, "partitionData": [
                         {"index": 0, "records": base64.b64encode(batch.build(values)).decode()}]}])
                 self.assertEqual(0, answer["responses"][0]["partitionResponses"][0]["errorCode"])

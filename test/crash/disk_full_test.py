@@ -47,7 +47,7 @@ class DiskFull(harness.WithLastWords):
         return next(p for p in (0, 1) if os.path.isdir(os.path.join(folder, "topic-%d" % p)))
 
     def produce(self, connection, partition, value):
-        answer = connection.call("Produce", 9, acks=-1, timeoutMs=5000, topicData=[{"name": "topic", "partitionData": [
+        answer = connection.call("Produce", 9, acks=-1, timeoutMs=30000, topicData=[{"name": "topic", "partitionData": [
             {"index": partition, "records": base64.b64encode(batch.build([(None, value)])).decode()}]}])
         self.answer = answer["responses"][0]["partitionResponses"][0]
         return self.answer["errorCode"]
@@ -119,7 +119,7 @@ class DiskFull(harness.WithLastWords):
                 self.assertEqual(0, self.produce_to(connection, "next", partition))
 
     def produce_to(self, connection, topic, partition):
-        answer = connection.call("Produce", 9, acks=-1, timeoutMs=5000, topicData=[{"name": topic, "partitionData": [
+        answer = connection.call("Produce", 9, acks=-1, timeoutMs=30000, topicData=[{"name": topic, "partitionData": [
             {"index": partition, "records": base64.b64encode(batch.build([(None, b"x")])).decode()}]}])
         return answer["responses"][0]["partitionResponses"][0]["errorCode"]
 

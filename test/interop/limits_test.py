@@ -44,6 +44,7 @@ class Limits(harness.WithLastWords):
             connection = broker.connect(1)
             if self.served(connection):
                 crowd.append(connection)
+                connection.socket.settimeout(20)
                 self.addCleanup(connection.close)
             else:
                 connection.close()

@@ -56,7 +56,7 @@ class Probes(harness.BrokerTest):
         cls.broker.create_topic("probe")
         cls.probes = lines("probes.jsonl")
 
-    def connection(self, probe, timeout=5):
+    def connection(self, probe, timeout=30):
         port = self.broker.controller_port if probe["listener"] == "controller" else self.broker.port
         return self.broker.connect(timeout, port)
 
@@ -387,7 +387,7 @@ class ProduceCases(harness.BrokerTest):
             if "outcome" not in case:
                 continue  # the last line: the test below
             name, version = case["name"], case["version"]
-            with self.subTest(name, version=version), self.broker.connect(5) as connection:
+            with self.subTest(name, version=version), self.broker.connect() as connection:
                 topic, partition, topic_id, records = self.request_for(name, version)
                 quiet = case["outcome"] == "timeout" and (harness.ORACLE or name != "records null")
                 ProduceVectors.produce(connection, topic, records, version, case["acks"], partition, topic_id)

@@ -118,7 +118,7 @@ def inside():
 
     def produced(value):
         with protocol.Connection(PORT) as connection:
-            answer = connection.call("Produce", 9, acks=-1, timeoutMs=5000, topicData=[{"name": "topic", "partitionData": [
+            answer = connection.call("Produce", 9, acks=-1, timeoutMs=30000, topicData=[{"name": "topic", "partitionData": [
                 {"index": 0, "records": base64.b64encode(batch.build([(None, value)])).decode()}]}])
         return answer["responses"][0]["partitionResponses"][0]["errorCode"]
 

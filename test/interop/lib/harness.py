@@ -271,7 +271,7 @@ class Broker:
     def address(self):
         return "127.0.0.1:%d" % self.port
 
-    def connect(self, timeout=10, port=None):
+    def connect(self, timeout=30, port=None):
         return protocol.Connection(port or self.port, timeout=timeout)
 
     def alive(self):
