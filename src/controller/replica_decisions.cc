@@ -204,8 +204,8 @@ class Reassignments {
     Found found = FindPartition(context_, name, wanted.partition_index);
     if (found.refusal) return found.refusal;
     const PartitionId id{found.topic->id(), wanted.partition_index};
-    if (!altered_.insert(id).second) {
-      return {ErrorCode::kInvalidRequest, "the request names " + NameOf(name, id.partition) + " more than once"};
+    if (altered_.contains(id)) {  // the second would build on what the first has left behind
+      return {ErrorCode::kInvalidRequest, "the request changes " + NameOf(name, id.partition) + " more than once"};
     }
     PartitionTarget target(*found.partition);
     Refusal refusal = wanted.replicas.is_null() ? Cancel(name, id.partition, *found.partition, target)
@@ -214,7 +214,7 @@ class Reassignments {
     if (records.size() >= static_cast<size_t>(kMostPartitionsPerRequest)) return kTooManyRecords;
     PartitionTransition transition(context_.image, id, *found.partition,
                                    MinInSyncReplicas(context_, name, *found.partition));
-    transition.Decide(std::move(target), directories_, records);
+    if (transition.Decide(std::move(target), directories_, records)) altered_.insert(id);
     return {};
   }
 

@@ -212,7 +212,7 @@ TEST_F(LogDirsTest, AMoveToWhereItIsIsNoneAndUnknownPlacesAreRefused) {
   EXPECT_EQ(Move("topic", 0, here), ErrorCode::kNone);
   EXPECT_EQ(Move("topic", 0, "/nowhere"), ErrorCode::kLogDirNotFound);
   EXPECT_EQ(Move("topic", 0, here + "/"), ErrorCode::kLogDirNotFound) << "named exactly";
-  EXPECT_EQ(Move("topic", 1, here), ErrorCode::kReplicaNotAvailable);
+  EXPECT_EQ(Move("topic", 1, here), ErrorCode::kUnknownTopicOrPartition);
   EXPECT_EQ(Move(std::string(240, 'x'), 0, here), ErrorCode::kInvalidTopicException);
   EXPECT_EQ(DirectoriesOf("topic").size(), 1u);
 }
@@ -220,8 +220,8 @@ TEST_F(LogDirsTest, AMoveToWhereItIsIsNoneAndUnknownPlacesAreRefused) {
 TEST_F(LogDirsTest, ATopicThatComesLaterIsMadeWhereItWasWished) {
   for (const char* directory : {"/other", "/data"}) {
     const std::string topic = std::string("later") + (directory + 1);
-    EXPECT_EQ(Move(topic, 0, directory), ErrorCode::kReplicaNotAvailable);
-    EXPECT_EQ(Move(topic, 1, directory), ErrorCode::kReplicaNotAvailable);
+    EXPECT_EQ(Move(topic, 0, directory), ErrorCode::kUnknownTopicOrPartition);
+    EXPECT_EQ(Move(topic, 1, directory), ErrorCode::kUnknownTopicOrPartition);
     CreateTopic(topic, 2);
     for (int32_t i = 0; i < 2; ++i) EXPECT_EQ(PlacesOf(topic, i)[0].directory, directory);
     KillAndStart();

@@ -96,9 +96,9 @@ class Replicas(java_tools.ToolsTest):
             said = self.tool(REASSIGN, "--execute", "--reassignment-json-file", moves)
             self.assertIn("Successfully started", said)
             self.until(lambda t=target: self.places(topic)[0], {p: {(target, False)} for p in range(4)})
-            self.until(lambda m=moves: "is still in progress" in self.tool(REASSIGN, "--verify", "--reassignment-json-file", m),
+            self.until(lambda m=moves: "is still in progress" in self.tool(REASSIGN, "--verify", "--preserve-throttles", "--reassignment-json-file", m),
                        False)
-            said = self.tool(REASSIGN, "--verify", "--reassignment-json-file", moves)
+            said = self.tool(REASSIGN, "--verify", "--preserve-throttles", "--reassignment-json-file", moves)
             self.assertEqual(4, said.count("completed successfully"), said)
             self.assertEqual(before, self.offsets(topic))
         self.until(lambda: sorted(os.path.basename(path) for directory in self.directories()
@@ -113,10 +113,10 @@ class Replicas(java_tools.ToolsTest):
         self.assertIn("9", said)
         same = self.write("same.json", {"version": 1, "partitions": [{"topic": topic, "partition": 0, "replicas": [1]}]})
         self.assertIn("Successfully started", self.tool(REASSIGN, "--execute", "--reassignment-json-file", same))
-        self.assertIn("is completed", self.tool(REASSIGN, "--verify", "--reassignment-json-file", same))
+        self.assertIn("is completed", self.tool(REASSIGN, "--verify", "--preserve-throttles", "--reassignment-json-file", same))
         self.assertIn("No partition reassignments found", self.tool(REASSIGN, "--list"))
         self.assertIn("None of the specified partition reassignments", self.tool(
-            REASSIGN, "--cancel", "--reassignment-json-file", same))
+            REASSIGN, "--cancel", "--preserve-throttles", "--reassignment-json-file", same))
 
     # ---- kafka-leader-election.sh
 

@@ -1,7 +1,7 @@
 // AlterReplicaLogDirs (key 34, KIP-113): replicas are to lie in other data directories of this broker. Answered when they
 // are on their way (partition/moving.cc).
 //
-// A replica that is not there yet is made there, should it ever be (REPLICA_NOT_AVAILABLE now).
+// A replica that is not there yet is made there, should it ever be (UNKNOWN_TOPIC_OR_PARTITION now).
 #include <algorithm>
 #include <map>
 
@@ -53,7 +53,7 @@ class Mover {
         cluster_.directories->Wish(name, directory->configured);
       });
       co_await wish;
-      co_return ErrorCode::kReplicaNotAvailable;
+      co_return ErrorCode::kUnknownTopicOrPartition;
     }
     partition::MoveRequest request{{topic->id(), name.partition}, directory->configured};
     Shard& home = context_.shard().ShardOf(request.id);

@@ -47,6 +47,8 @@ reactor::Task<void> HandleDescribeProducers(RequestContext& context, const messa
         entry.error_message = arena.Copy(std::string_view(invalid));
       } else if (known == nullptr || known->FindPartition(index) == nullptr) {
         entry.error_code = static_cast<int16_t>(ErrorCode::kUnknownTopicOrPartition);
+        const std::string what = known == nullptr ? "topic " : "partition " + std::to_string(index) + " of topic ";
+        entry.error_message = arena.Copy(std::string_view("there is no " + what + std::string(topic.name)));
       } else {
         ids.push_back({known->id(), index});
         wanted.push_back({response.topics.size() - 1, answer.partitions.size() - 1});

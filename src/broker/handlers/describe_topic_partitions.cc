@@ -38,15 +38,18 @@ class Page {
     return true;
   }
 
-  void AddUnknown(std::string_view name) {
+  // A topic that does not exist takes no room, but needs some.
+  bool AddUnknown(std::string_view name) {
+    if (left_ == 0) return Stop(name, 0);
     auto& one = response_.topics.Add(arena_);
     one.name = name;
-    // An invalid name cannot exist either; Apache Kafka's answer for it is an unknown server error.
+    one.is_internal = metadata::IsInternalTopic(name);
+    one.topic_authorized_operations = kAllTopicOperations;
     bool valid = metadata::IsValidTopicName(name);
-    one.error_code = static_cast<int16_t>(valid ? ErrorCode::kUnknownTopicOrPartition : ErrorCode::kUnknownServerError);
+    one.error_code =
+        static_cast<int16_t>(valid ? ErrorCode::kUnknownTopicOrPartition : ErrorCode::kInvalidTopicException);
+    return true;
   }
-
-  bool full() const { return left_ == 0; }
 
  private:
   template <typename Entry>
@@ -119,11 +122,8 @@ reactor::Task<void> HandleDescribeTopicPartitions(RequestContext& context,
   }
   for (auto name = names.lower_bound(from_name); name != names.end(); ++name) {
     const metadata::Topic* topic = context.image().FindTopic(*name);
-    if (topic == nullptr) {
-      page.AddUnknown(*name);
-    } else if (!page.AddTopic(*topic, first_of(*name))) {
-      break;
-    }
+    const bool added = topic == nullptr ? page.AddUnknown(*name) : page.AddTopic(*topic, first_of(*name));
+    if (!added) break;
   }
 }
 

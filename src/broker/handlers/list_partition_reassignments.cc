@@ -27,6 +27,7 @@ reactor::Task<void> HandleListPartitionReassignments(RequestContext& context,
                                                      const ListPartitionReassignmentsRequest& request,
                                                      ListPartitionReassignmentsResponse& response) {
   Arena& arena = context.arena();
+  response.error_message = std::nullopt;
   auto add = [&](const metadata::Topic& topic, auto&& asked_for) {
     decltype(&response.topics[0]) entry = nullptr;
     topic.ForEachPartition([&](int32_t index, const metadata::Partition& partition) {

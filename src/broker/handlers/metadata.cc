@@ -1,10 +1,13 @@
 // Metadata (key 3): which topics there are, where their partitions live, who the brokers are.
 //
 //   topics = null (v1+) or empty (v0)   all topics
-//   by id (v12+), by name               those; unknown ones answered with 3 or 100, or created
+//   by id (v12+), or else by name       those, each once; unknown ones answered with 3 or 100, or created
 //   (auto.create.topics.enable)
 //
 // A topic that is created on the way is answered with 3 now and found by the client's next try, as in Apache Kafka.
+#include <algorithm>
+#include <set>
+
 #include "base/utf8.h"
 #include "broker/handlers.h"
 #include "broker/metadata_answers.h"
@@ -39,20 +42,44 @@ class MetadataAnswer {
     context_.image().ForEachTopic([&](const metadata::Topic& topic) { AddTopic(topic); });
   }
 
+  // Before version 12 a topic has a name and no id; one that does not refuses the whole request.
+  bool MakesSense() const {
+    if (context_.api_version() >= 12) return true;
+    return std::none_of(request_.topics.begin(), request_.topics.end(),
+                        [](const auto& wanted) { return !wanted.name || !wanted.topic_id.is_zero(); });
+  }
+  void RefuseAll() {
+    response_ = {};
+    response_.cluster_id = std::nullopt;
+    for (const auto& wanted : request_.topics) {
+      auto& one = response_.topics.Add(arena_);
+      one.error_code = static_cast<int16_t>(ErrorCode::kInvalidRequest);
+      one.name = ValidUtf8(wanted.name.value_or(""), arena_);
+    }
+  }
+
+  // Whether there is one; names do not count then.
+  bool AddByIds() {
+    std::set<Uuid> ids;
+    for (const auto& wanted : request_.topics) {
+      if (wanted.topic_id.is_zero() || !ids.insert(wanted.topic_id).second) continue;
+      const metadata::Topic* topic = context_.image().FindTopic(wanted.topic_id);
+      if (topic != nullptr) {
+        AddTopic(*topic);
+      } else {
+        AddError(ErrorCode::kUnknownTopicId, std::nullopt, wanted.topic_id);
+      }
+    }
+    return !ids.empty();
+  }
+
   // Returns the names that should be created.
   std::vector<std::string> AddNamed() {
     std::vector<std::string> missing;
+    std::set<std::string_view> names;
     for (const auto& wanted : request_.topics) {
-      if (context_.api_version() < 12 && (!wanted.name || !wanted.topic_id.is_zero())) {
-        AddError(ErrorCode::kInvalidRequest, wanted.name.value_or(""), wanted.topic_id);
-      } else if (!wanted.topic_id.is_zero()) {
-        const metadata::Topic* topic = context_.image().FindTopic(wanted.topic_id);
-        if (topic != nullptr) {
-          AddTopic(*topic);
-        } else {
-          AddError(ErrorCode::kUnknownTopicId, std::nullopt, wanted.topic_id);
-        }
-      } else if (!wanted.name) {
+      if (wanted.name && !names.insert(*wanted.name).second) continue;
+      if (!wanted.name) {
         AddError(ErrorCode::kUnknownTopicId, std::nullopt, wanted.topic_id);
       } else if (const metadata::Topic* topic = context_.image().FindTopic(*wanted.name)) {
         AddTopic(*topic);
@@ -95,6 +122,7 @@ class MetadataAnswer {
     one.error_code = static_cast<int16_t>(error);
     if (name) one.name = ValidUtf8(*name, arena_);
     if (name) one.is_internal = metadata::IsInternalTopic(*name);
+    if (name && request_.include_topic_authorized_operations) one.topic_authorized_operations = kAllTopicOperations;
     one.topic_id = id;
   }
 
@@ -113,11 +141,15 @@ reactor::Task<void> HandleMetadata(RequestContext& context, const MetadataReques
     response.cluster_authorized_operations = kAllClusterOperations;
   }
   MetadataAnswer answer(context, request, response);
+  if (!answer.MakesSense()) {
+    answer.RefuseAll();
+    co_return;
+  }
   answer.AddBrokers();
   bool all = request.topics.is_null() || (context.api_version() == 0 && request.topics.empty());
   if (all) {
     answer.AddAll();
-  } else {
+  } else if (!answer.AddByIds()) {
     std::vector<std::string> missing = answer.AddNamed();
     if (!missing.empty()) context.shard().AutoCreateTopics(std::move(missing));
   }
