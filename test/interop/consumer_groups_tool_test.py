@@ -79,7 +79,8 @@ class Stage:
         self.start("left-consumer", "left-consumer")
         for member in ("left-classic", "left-consumer"):
             self.until_has(member)
-        test.events.until(lambda _: all(self.last_committed(member) == {("one", p, "10") for p in range(3)} for member in (
+        everything = {("one", partition, str(RECORDS)) for partition in range(3)}
+        test.events.until(lambda _: all(self.last_committed(member) == everything for member in (
             "a-classic", "left-classic", "left-consumer")), "all is committed")
         for member in ("left-classic", "left-consumer"):
             test.members.close(self.name + member)
@@ -107,10 +108,11 @@ class Stage:
             deadline = time.monotonic() + groups.SECONDS
             while True:
                 answer = connection.call("OffsetCommit", 8, groupId=group, generationIdOrMemberEpoch=-1, memberId="",
-                                         groupInstanceId=None, topics=[{"name": topic, "partitions": [
-                                             {"partitionIndex": p, "committedOffset": offset, "committedLeaderEpoch": leader_epoch,
-                                              "committedMetadata": ""} for p, offset in of_topic.items()]}
-                                             for topic, of_topic in offsets.items()])
+                                         groupInstanceId=None, topics=[
+                    {"name": topic, "partitions": [
+                        {"partitionIndex": p, "committedOffset": offset, "committedLeaderEpoch": leader_epoch,
+                         "committedMetadata": ""} for p, offset in of_topic.items()]}
+                    for topic, of_topic in offsets.items()])
                 errors = {p["errorCode"] for t in answer["topics"] for p in t["partitions"]}
                 if errors == {0}:
                     return
@@ -139,7 +141,8 @@ class Stage:
 
     def plain(self, line):
         """Without what is another each time: ids, and the broker's port; columns one space apart."""
-        line = line.replace(self.broker.address, "ADDRESS").replace(str(self.broker.port), "PORT").replace(self.test.folder, "")
+        line = line.replace(self.broker.address, "ADDRESS").replace(str(self.broker.port), "PORT")
+        line = line.replace(self.test.folder, "FOLDER")
         line = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "UUID", line)
         line = re.sub(r"(?<=\s)[0-9A-Za-z_-]{22}(?=\s)", "ID", line)
         return re.sub(r"\s+", " ", line).strip()
@@ -148,8 +151,8 @@ class Stage:
         return self.tool("--reset-offsets", "--group", group, *arguments)
 
     def list_and_describe(self):
-        for arguments in ((), ("--state",), ("--state", "Stable"), ("--state", "empty,stable"), ("--state", "Dead"), ("--type",),
-                          ("--type", "classic"), ("--type", "consumer", "--state")):
+        for arguments in ((), ("--state",), ("--state", "Stable"), ("--state", "empty,stable"), ("--state", "Dead"),
+                          ("--type",), ("--type", "classic"), ("--type", "consumer", "--state")):
             self.tool("--list", *arguments)
         for arguments in ((), ("--offsets", "--verbose"), ("--members",), ("--members", "--verbose"), ("--state",),
                           ("--state", "--verbose")):
@@ -169,7 +172,8 @@ class Stage:
         self.reset("--topic", "one", "--shift-by", "-1", "--dry-run")
         self.reset("--topic", "two", "--to-earliest")  # neither: a dry run, and a warning
         self.tool("--describe", "--group", "simple")
-        for topics in (("--all-topics",), ("--topic", "one", "--topic", "two"), ("--topic", "nowhere"), ("--topic", "one:9")):
+        for topics in (("--all-topics",), ("--topic", "one", "--topic", "two"), ("--topic", "nowhere"),
+                       ("--topic", "one:9")):
             self.reset(*topics, "--to-latest", "--dry-run")
         self.reset("--all-topics", "--to-offset", "2", "--execute")
         for group in ("classic", "consumer", "left-classic", "left-consumer", "made-by-it"):
@@ -225,7 +229,8 @@ class ConsumerGroupsTool(harness.WithLastWords):
                 stage.end()
             printed[name] = stage.printed
         self.assertGreater(len(printed["ours/"]), 400)
-        differs = "\n".join(difflib.unified_diff(printed["theirs/"], printed["ours/"], "Apache Kafka", "this broker", "", "", 8, ""))
+        differs = "\n".join(difflib.unified_diff(printed["theirs/"], printed["ours/"], "Apache Kafka", "this broker",
+                                                 n=8, lineterm=""))
         self.assertEqual("", differs, differs)
 
 

@@ -12,10 +12,11 @@ What is covered, and where: here unless it says otherwise.
 | librdkafka (Python)  | classic  | yes                 | yes                    | yes                                      |
 | librdkafka (Python)  | consumer | yes                 | yes                    | yes                                      |
 | kcat                 | classic  | yes                 | yes                    | yes                                      |
-| kafka-python         | classic  | yes                 | impossible: 2.0.2 does not know static members | yes              |
+| kafka-python         | classic  | yes                 | impossible (1)         | yes                                      |
+(1) Version 2.0.2 does not know static members. It and kcat do not speak the new protocol.
 
 consumer_groups_test.py has more of the Java consumer's: members that come and go one by one, expressions, moves between the
-protocols. kcat and kafka-python do not speak the new protocol.
+protocols.
 """
 import os
 import shutil
@@ -119,8 +120,8 @@ class Clients(groups.GroupTest):
             self.start_one(kind, name, role, session_ms, static)
 
     def start_one(self, kind, name, role, session_ms, static=False):
-        config = {"bootstrap.servers": self.broker.address, "group.id": self.group(kind), "client.id": name, **groups.QUICK,
-                  **KINDS[kind].config}
+        config = {"bootstrap.servers": self.broker.address, "group.id": self.group(kind), "client.id": name,
+                  **groups.QUICK, **KINDS[kind].config}
         if KINDS[kind].protocol == "classic":
             config.update({"session.timeout.ms": str(session_ms), "heartbeat.interval.ms": "200"})
         if static:
@@ -150,8 +151,9 @@ class Clients(groups.GroupTest):
         with self.broker.connect(30) as connection:
             deadline = time.monotonic() + groups.SECONDS
             while True:
-                answer = connection.call("OffsetFetch", 8, requireStable=True, groups=[{"groupId": self.group(kind), "topics": [
-                    {"name": topic, "partitionIndexes": list(range(PARTITIONS))}]}])["groups"][0]
+                answer = connection.call("OffsetFetch", 8, requireStable=True, groups=[
+                    {"groupId": self.group(kind), "topics": [
+                        {"name": topic, "partitionIndexes": list(range(PARTITIONS))}]}])["groups"][0]
                 if answer["errorCode"] not in (14, 15, 16):
                     break
                 self.assertLess(time.monotonic(), deadline, answer)
@@ -252,7 +254,9 @@ class MembersThatLast(Clients):
         self.until_all_is_committed()
 
     def moves(self, kind, name):
-        return [words for words in self.events.list if words[0] == kind + "/" + name and words[1] in ("has", "revoked", "lost")]
+        """What it was told about what it has."""
+        return [words for words in self.events.list
+                if words[0] == kind + "/" + name and words[1] in ("has", "revoked", "lost")]
 
     def test_the_broker_ends_in_the_middle_of_a_rebalance(self):
         self.start("a", "here", LASTING_MS)

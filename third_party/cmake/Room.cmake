@@ -73,14 +73,18 @@ function(room_test name)
     TEST_SOURCE_DIR="${CMAKE_SOURCE_DIR}/test" GOLDEN_SOURCE_DIR="${CMAKE_SOURCE_DIR}/test/golden"
     BROKER_BINARY="${CMAKE_BINARY_DIR}/kafka-broker")
   if(NOT ARG_TIMEOUT)
-    set(ARG_TIMEOUT 300)
+    set(ARG_TIMEOUT 600)
   endif()
   if(NOT ARG_LABELS)
     set(ARG_LABELS unit)
   endif()
+  # A discovery that takes longer than its time ends the whole run: five seconds, the default, are little on a busy
+  # machine.
   # What is compared with recorded bytes has Golden in its name, and so it has that label.
-  gtest_discover_tests(${target} TEST_PREFIX "${name}/" DISCOVERY_MODE PRE_TEST TEST_FILTER "-*Golden*"
+  gtest_discover_tests(${target} TEST_PREFIX "${name}/" DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 300
+    TEST_FILTER "-*Golden*"
     PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
-  gtest_discover_tests(${target} TEST_PREFIX "${name}/" DISCOVERY_MODE PRE_TEST TEST_FILTER "*Golden*"
+  gtest_discover_tests(${target} TEST_PREFIX "${name}/" DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 300
+    TEST_FILTER "*Golden*"
     PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS golden)
 endfunction()

@@ -74,8 +74,8 @@ class Host:
 
     def __init__(self, command, events, environment=None):
         self.events = events
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                        env=environment, text=True, preexec_fn=harness.die_with_parent)
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True,
+                                        stderr=subprocess.DEVNULL, preexec_fn=harness.die_with_parent)
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
@@ -144,7 +144,7 @@ class KcatHost:
         for line in stream:
             if " rebalanced (memberid " in line:
                 what, _, partitions = line.rstrip("\n").partition("): ")[2].partition(": ")
-                named = ",".join(part.strip().replace(" [", "-").rstrip("]") for part in partitions.split(",") if part.strip())
+                named = ",".join(part.strip().replace(" [", "-").rstrip("]") for part in partitions.split(","))
                 if what in ("assigned", "revoked"):
                     self.events.add([name, what, named])
                 if what == "assigned":
@@ -220,7 +220,8 @@ class GroupTest(harness.BrokerTest):
             self.events.until(done, "everything is processed")
         except AssertionError as late:
             got = self.events.got()
-            missing = {place: sorted(set(range(count)) - set(got.get(place, ())))[:5] for place, count in self.produced.items()}
+            missing = {place: sorted(set(range(count)) - set(got.get(place, ())))[:5]
+                       for place, count in self.produced.items()}
             raise AssertionError("missing: %s\n%s" % ({k: v for k, v in missing.items() if v}, late)) from None
         for place, values in self.events.got().items():
             self.assertEqual({i: str(i) for i in range(len(values))}, values, place)
@@ -231,7 +232,8 @@ class GroupTest(harness.BrokerTest):
 
         def settled(_):
             has = {name: mine for name, mine in self.events.owners().items() if name in names}
-            return len(has) == len(names) and all(has.values()) and sorted(p for mine in has.values() for p in mine) == expected
+            parts = sorted(p for mine in has.values() for p in mine)
+            return len(has) == len(names) and all(has.values()) and parts == expected
         self.events.until(settled, "%s have %s" % (names, expected))
         return {name: self.events.owners()[name] for name in names}
 

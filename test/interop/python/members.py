@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""members.py kafka|confluent_kafka: members of consumer groups, each a consumer in a thread of its own, that commit what they
-have processed. The commands and events are those of ../java/Members.java; topics are subscribed to by name.
+"""members.py kafka|confluent_kafka: members of consumer groups, each a consumer in a thread of its own, that commit what
+they have processed. The commands and events are those of ../java/Members.java; topics are subscribed to by name.
 """
 import sys
 import threading
@@ -17,7 +17,8 @@ def say(*words):
 
 
 class Member(threading.Thread):
-    """Derived classes: open, poll → [(topic, partition, offset, value)], commit of {(topic, partition): next}, assignment."""
+    """Derived classes: open, poll → [(topic, partition, offset, value)], commit of {(topic, partition): next},
+    assignment, close."""
 
     def __init__(self, name, topics, config):
         super().__init__(daemon=True)
