@@ -286,6 +286,7 @@ void FillGroups(const Settings& s, ServerConfig* c) {
   c->group_max_session_timeout_ms = s.Int("group.max.session.timeout.ms");
   c->group_initial_rebalance_delay_ms = s.Int("group.initial.rebalance.delay.ms");
   c->group_max_size = s.Int("group.max.size");
+  c->group_coordinator_append_linger_ms = s.Int("group.coordinator.append.linger.ms");
   c->offset_metadata_max_bytes = s.Int("offset.metadata.max.bytes");
   c->offsets_retention_minutes = s.Int("offsets.retention.minutes");
   c->offsets_retention_check_interval_ms = s.Long("offsets.retention.check.interval.ms");

@@ -74,6 +74,7 @@ struct ServerConfig {
   int32_t group_max_session_timeout_ms = 1'800'000;
   int32_t group_initial_rebalance_delay_ms = 3'000;
   int32_t group_max_size = INT32_MAX;
+  int32_t group_coordinator_append_linger_ms = -1;  // -1: as long as something has come that is not handled
   std::vector<std::string> group_coordinator_rebalance_protocols = {"classic", "consumer", "streams"};
   int32_t group_consumer_session_timeout_ms = 45'000;
   int32_t group_consumer_min_session_timeout_ms = 45'000;

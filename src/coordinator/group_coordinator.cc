@@ -3,9 +3,9 @@
 #include <optional>
 #include <utility>
 
+#include "coordinator/gathered_writes.h"
 #include "coordinator/partition_reader.h"
 #include "reactor/completion.h"
-#include "record/builder.h"
 
 namespace kb::coordinator {
 
@@ -48,16 +48,14 @@ class GroupCoordinator::Hosted : public std::enable_shared_from_this<Hosted> {
     return ErrorCode::kCoordinatorNotAvailable;
   }
 
-  Ticket AddWaiter(reactor::Completion<group::Response>& waiter) {
-    waiting_[++last_ticket_] = &waiter;
-    return last_ticket_;
-  }
-  void DropWaiter(Ticket ticket) { waiting_.erase(ticket); }
+  Ticket NewTicket() { return ++last_ticket_; }
+  void AddWaiter(Ticket ticket, reactor::Completion<group::Response>& waiter) { waiting_[ticket] = &waiter; }
 
-  // Does what the machine said: answers, appends, and sets the timer for what it wants to do next.
+  // Does what the machine said: answers, gathers what is to be appended, and sets the timer for what it wants to do
+  // next.
   void Execute(Outcome outcome) {
     Send(outcome.replies);
-    if (outcome.write_id != 0) Append(outcome);
+    if (outcome.write_id != 0) Gather(outcome);
     SetTimer();
   }
 
@@ -76,6 +74,7 @@ class GroupCoordinator::Hosted : public std::enable_shared_from_this<Hosted> {
 
   void Unload(ErrorCode error, State state) {
     if (state_ == State::kActive) Send(shard_.Unload(error));
+    gathered_.Clear();  // who waited for it has been answered
     state_ = state;
   }
 
@@ -91,64 +90,105 @@ class GroupCoordinator::Hosted : public std::enable_shared_from_this<Hosted> {
   }
   void Send(std::vector<Reply>&& replies) { Send(replies); }
 
-  void Append(const Outcome& outcome) {
+  void Gather(const Outcome& outcome) {
+    if (!gathered_.HasRoomFor(outcome) && !AppendGathered(outcome.write_id)) return;
+    const bool is_first = gathered_.empty();
+    gathered_.Add(outcome, environment_.clock.WallMs());
+    if (gathered_.full() || environment_.append_linger_ms == 0) {
+      AppendGathered();
+    } else if (is_first) {
+      AppendLater();
+    }
+  }
+
+  void AppendLater() {
+    if (environment_.append_linger_ms < 0) return StepLater();
+    environment_.reactor.After(environment_.append_linger_ms * kNsPerMs, [weak = weak_from_this()] {
+      if (std::shared_ptr<Hosted> hosted = weak.lock()) hosted->Step();
+    });
+  }
+
+  // When everything has come that is on its way to this reactor.
+  void StepLater() {
+    if (step_is_due_) return;
+    step_is_due_ = true;
+    environment_.reactor.Defer([weak = weak_from_this()] {
+      std::shared_ptr<Hosted> hosted = weak.lock();
+      if (hosted == nullptr) return;
+      hosted->step_is_due_ = false;
+      hosted->Step();
+    });
+  }
+
+  // Appends, and tells the machine what is committed.
+  void Step() {
+    step_is_due_ = true;  // what is committed at once is told below
+    SettleWrites();
+    step_is_due_ = false;
+    if (!std::exchange(commit_is_noted_, false) || state_ != State::kActive) return;
+    std::shared_ptr<partition::Partition> partition = environment_.partitions.Find(id_);
+    if (partition != nullptr) Execute(shard_.Committed(partition->high_watermark().value(), now()));
+  }
+
+  // The machine wants its writes settled before it hears of commits, or of the time. Failed ones may lead to others.
+  void SettleWrites() {
+    while (!gathered_.empty()) AppendGathered();
+  }
+
+  // False: it failed, and with it everything that the machine has written since the last append; also `latest`, a write
+  // that is not among what is gathered.
+  bool AppendGathered(group::WriteId latest = 0) {
+    auto [batch, writes] = gathered_.Take();
     std::shared_ptr<partition::Partition> partition = environment_.partitions.Find(id_);
     partition::ProduceOutcome appended;
     if (partition == nullptr) {
       appended.error = ErrorCode::kNotLeaderOrFollower;
     } else {
-      std::vector<uint8_t> batch = BuildBatch(outcome);
       appended = partition->AppendOwn(batch);
     }
-    if (appended.error != ErrorCode::kNone) return Execute(shard_.Failed(outcome.write_id, appended.error, now()));
-    shard_.Appended(outcome.write_id, appended.base_offset);
+    if (appended.error != ErrorCode::kNone) {
+      if (latest != 0) writes.push_back({latest});
+      Fail(writes, appended.error);
+      return false;
+    }
+    for (const GatheredWrites::Write& write : writes) {
+      shard_.Appended(write.id, appended.base_offset + write.first_record);
+    }
     partition->WhenCommitted(appended.required, [weak = weak_from_this(), this](ErrorCode error) {
       if (error != ErrorCode::kNone || weak.expired()) return;  // who waits is answered when the shard is unloaded
-      NoteCommitted();
+      commit_is_noted_ = true;
+      StepLater();
     });
+    return true;
   }
 
-  // Not from within the append: the machine wants its writes settled before it hears of commits.
-  void NoteCommitted() {
-    if (commit_noted_) return;
-    commit_noted_ = true;
-    environment_.reactor.Defer([weak = weak_from_this()] {
-      std::shared_ptr<Hosted> hosted = weak.lock();
-      if (hosted == nullptr) return;
-      hosted->commit_noted_ = false;
-      if (hosted->state_ == State::kActive) hosted->TellCommitted();
-    });
-  }
-  void TellCommitted() {
-    std::shared_ptr<partition::Partition> partition = environment_.partitions.Find(id_);
-    if (partition != nullptr) Execute(shard_.Committed(partition->high_watermark().value(), now()));
+  // What comes of it is done when the machine knows of all.
+  void Fail(const std::vector<GatheredWrites::Write>& writes, ErrorCode error) {
+    std::vector<Outcome> outcomes;
+    for (const GatheredWrites::Write& write : writes) outcomes.push_back(shard_.Failed(write.id, error, now()));
+    for (Outcome& outcome : outcomes) Execute(std::move(outcome));
   }
 
-  std::vector<uint8_t> BuildBatch(const Outcome& outcome) const {
-    record::BatchBuilder builder(record::BatchOptions{});
-    int64_t now_ms = environment_.clock.WallMs();
-    for (const group::RecordBytes& record : outcome.records) {
-      std::optional<ByteView> value;
-      if (record.value) value = AsBytes(*record.value);
-      builder.Append(now_ms, AsBytes(record.key), value);
-    }
-    return builder.Build();
-  }
-
+  // Deadlines move further away all the time. A timer that is too early is left alone and looks again when it fires.
   void SetTimer() {
-    std::optional<int64_t> deadline_ms = state_ == State::kActive ? shard_.NextDeadlineMs() : std::nullopt;
-    if (timer_ && deadline_ms == timer_deadline_ms_) return;
+    const bool is_early_enough = timer_ && state_ == State::kActive && !shard_.MayBeDueBefore(timer_deadline_ms_);
+    if (is_early_enough) return;
     if (timer_) environment_.reactor.CancelTimer(std::exchange(timer_, {}));
-    timer_deadline_ms_ = deadline_ms;
+    std::optional<int64_t> deadline_ms = state_ == State::kActive ? shard_.NextDeadlineMs() : std::nullopt;
     if (!deadline_ms) return;
+    timer_deadline_ms_ = *deadline_ms;
     int64_t delay_ns = *deadline_ms * kNsPerMs - environment_.clock.MonotonicNs();
     timer_ = environment_.reactor.After(std::max<int64_t>(delay_ns, 0), [weak = weak_from_this()] {
       std::shared_ptr<Hosted> hosted = weak.lock();
       if (hosted == nullptr) return;
       hosted->timer_ = {};
-      hosted->timer_deadline_ms_.reset();
-      if (hosted->state_ == State::kActive) hosted->Execute(hosted->shard_.Expire(hosted->now()));
+      hosted->Expire();
     });
+  }
+
+  void Expire() {
+    SettleWrites();
+    if (state_ == State::kActive) Execute(shard_.Expire(now()));
   }
 
   const Environment& environment_;
@@ -158,9 +198,11 @@ class GroupCoordinator::Hosted : public std::enable_shared_from_this<Hosted> {
   std::vector<group::DeletedTopic> deleted_meanwhile_;  // while it was loading
   Ticket last_ticket_ = 0;
   std::unordered_map<Ticket, reactor::Completion<group::Response>*> waiting_;
+  GatheredWrites gathered_;
+  bool step_is_due_ = false;
+  bool commit_is_noted_ = false;  // the machine has not heard of it yet
   reactor::TimerId timer_{};
-  std::optional<int64_t> timer_deadline_ms_;
-  bool commit_noted_ = false;
+  int64_t timer_deadline_ms_ = 0;
 };
 
 GroupCoordinator::GroupCoordinator(const Environment& environment) : environment_(environment) {}
@@ -224,14 +266,34 @@ reactor::Task<void> GroupCoordinator::Load(std::shared_ptr<Hosted> hosted) {
   hosted->Activate();
 }
 
+namespace {
+
+std::optional<group::Response> TakeReply(std::vector<Reply>& replies, Ticket ticket) {
+  for (auto reply = replies.begin(); reply != replies.end(); ++reply) {
+    if (reply->ticket != ticket) continue;
+    std::optional<group::Response> response(std::move(reply->response));
+    replies.erase(reply);
+    return response;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 template <typename Reply, typename Request, typename Call>
 reactor::Task<Reply> GroupCoordinator::Ask(PartitionId partition, Request request, Call call) {
   std::shared_ptr<Hosted> hosted = Find(partition);
   ErrorCode unavailable = hosted == nullptr ? ErrorCode::kNotCoordinator : hosted->Unavailable();
   if (unavailable != ErrorCode::kNone) co_return group::ErrorResponse(request, unavailable);
+  Ticket ticket = hosted->NewTicket();
+  Outcome outcome = call(hosted->shard(), ticket, std::move(request), hosted->now());
+  if (std::optional<group::Response> at_once = TakeReply(outcome.replies, ticket)) {
+    hosted->Execute(std::move(outcome));
+    co_return std::get<Reply>(std::move(*at_once));
+  }
   reactor::Completion<group::Response> answered;
-  Ticket ticket = hosted->AddWaiter(answered);
-  hosted->Execute(call(hosted->shard(), ticket, std::move(request), hosted->now()));
+  hosted->AddWaiter(ticket, answered);
+  hosted->Execute(std::move(outcome));
   auto wait = answered.Wait();
   group::Response response = co_await wait;
   co_return std::get<Reply>(std::move(response));

@@ -1,7 +1,7 @@
 // GroupCoordinator: runs the group shards whose partitions of __consumer_offsets have their home on this reactor.
 //
-//   request ─► shard (pure machine) ─► records ─► Partition::AppendOwn ─► high watermark ─► shard ─► replies ─► who
-//   asked
+//   request ─► shard (pure machine) ─► records, gathered ─► Partition::AppendOwn ─► high watermark ─► shard ─► replies
+//                                                                                                    ─► who asked
 //
 // A shard is loaded by replaying its partition from the log start to the log end, when this broker begins to lead it,
 // and answers COORDINATOR_LOAD_IN_PROGRESS until then. A partition with a record that cannot be read stays unavailable
@@ -40,6 +40,9 @@ class GroupCoordinator {
     partition::PartitionTable& partitions;
     group::GroupConfig config;
     const group::Surroundings& surroundings;  // as this reactor sees them
+    // group.coordinator.append.linger.ms: how long what is written waits for more to share a batch with; -1: until
+    // everything has been handled that has come in this turn of the reactor.
+    int32_t append_linger_ms = -1;
   };
   explicit GroupCoordinator(const Environment& environment);
   ~GroupCoordinator();

@@ -42,6 +42,15 @@ ConsumerMemberFacts Updated(ConsumerMemberFacts member, const ConsumerGroupHeart
   return member;
 }
 
+// As Updated would leave it: what members say most of the time.
+bool SaysNothingNew(const ConsumerMemberFacts& member, const ConsumerGroupHeartbeatRequest& request) {
+  const bool is_same_client = member.client_id == request.caller.client_id && member.client_host.starts_with('/') &&
+                              std::string_view(member.client_host).substr(1) == request.caller.client_host;
+  return is_same_client && !member.classic.has_value() && !request.instance_id.has_value() &&
+         !request.rack_id.has_value() && request.rebalance_timeout_ms == -1 && !request.server_assignor.has_value() &&
+         !request.subscribed_topic_names.has_value() && !request.subscribed_topic_regex.has_value();
+}
+
 bool IsSubset(const std::optional<std::vector<PartitionId>>& owned, const OwnedPartitions& assigned) {
   if (!owned.has_value()) return false;
   return std::all_of(owned->begin(), owned->end(), [&](const PartitionId& id) { return FindIn(assigned, id); });
@@ -232,24 +241,28 @@ ConsumerGroupHeartbeatResponse GroupShard::Impl::Beat(Step& step, Group& group,
     }
   }
   const ConsumerMember* known = consumer.Find(request.member_id);
-  ConsumerMemberFacts before;
-  if (known != nullptr) {
-    before = *known;
+  const OwnedPartitions had = known != nullptr ? known->assigned : OwnedPartitions();
+  bool subscription_changed = false;
+  if (known != nullptr && SaysNothingNew(*known, request)) {
+    Subscribe(step, group, *known, *known);
   } else {
+    ConsumerMemberFacts before;
+    if (known != nullptr) before = *known;
     before.id = request.member_id;
+    subscription_changed = Subscribe(step, group, before, Updated(before, request));
   }
-  const bool subscription_changed = Subscribe(step, group, before, Updated(before, request));
   AssignIfDue(step, group);
   ReconcileMember(step, group, request.member_id, subscription_changed, request.owned);
   ConsumerMember& member = *consumer.Find(request.member_id);
-  RestartConsumerSession(group, member, step.now);
+  const ConsumerGroupSettings settings = surroundings_.SettingsOf(group.id);
+  ArmConsumerSession(group, member, settings.session_timeout_ms, step.now);
   ConsumerGroupHeartbeatResponse response;
   response.member_id = member.id;
   response.member_epoch = member.epoch;
-  response.heartbeat_interval_ms = surroundings_.SettingsOf(group.id).heartbeat_interval_ms;
+  response.heartbeat_interval_ms = settings.heartbeat_interval_ms;
   const bool says_all = request.rebalance_timeout_ms != -1 && request.owned.has_value() &&
                         (request.subscribed_topic_names.has_value() || request.subscribed_topic_regex.has_value());
-  const bool is_news = request.member_epoch == kJoining || says_all || before.assigned != member.assigned;
+  const bool is_news = request.member_epoch == kJoining || says_all || had != member.assigned;
   if (is_news) response.assignment = AssignmentOf(member.assigned);
   return response;
 }
@@ -281,6 +294,10 @@ void GroupShard::Impl::ReplaceMember(Step& step, Group& group, const std::string
 void GroupShard::Impl::RestartConsumerSession(Group& group, ConsumerMember& member, Now now) {
   const int64_t timeout_ms = member.classic.has_value() ? member.classic->session_timeout_ms
                                                         : surroundings_.SettingsOf(group.id).session_timeout_ms;
+  ArmConsumerSession(group, member, timeout_ms, now);
+}
+
+void GroupShard::Impl::ArmConsumerSession(Group& group, ConsumerMember& member, int64_t timeout_ms, Now now) {
   Arm(member.session, {.kind = TimerTarget::Kind::kConsumerSession, .group = &group, .consumer_member = &member},
       now.monotonic_ms + timeout_ms);
 }

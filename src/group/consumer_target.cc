@@ -20,9 +20,9 @@ namespace kb::group {
 // ── Subscriptions ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 bool GroupShard::Impl::Subscribe(Step& step, Group& group, const ConsumerMemberFacts& before,
-                                 ConsumerMemberFacts after) {
+                                 const ConsumerMemberFacts& after) {
   ConsumerGroup& consumer = *group.consumer;
-  const std::string regex = after.subscribed_regex;
+  const std::string& regex = after.subscribed_regex;
   const bool names_changed = after.subscribed_names != before.subscribed_names;
   const bool regex_changed = regex != before.subscribed_regex;
   // An expression that is still to be resolved changes the target later.
@@ -32,7 +32,7 @@ bool GroupShard::Impl::Subscribe(Step& step, Group& group, const ConsumerMemberF
   const bool is_same = consumer.Find(after.id) != nullptr && after.SameSubscription(before);
   if (!is_same) {  // as hardly any heartbeat is
     step.Write(EncodeSubscription(group.id, after));
-    consumer.Update(std::move(after));
+    consumer.Update(after);
   }
   // In this order, as Apache Kafka: when the expression that is being left was resolved still counts.
   ResolveRegexesIfDue(group, is_new_regex, step.now);

@@ -165,6 +165,7 @@ class GroupShard::Impl {
   Outcome Failed(WriteId write_id, ErrorCode log_error, Now now);
   Outcome Committed(int64_t high_watermark, Now now);
   std::optional<int64_t> NextDeadlineMs();
+  bool MayBeDueBefore(int64_t ms) const;
   Outcome Expire(Now now);
   Outcome Loaded(Now now);
   std::vector<Reply> Unload(ErrorCode error);
@@ -327,6 +328,7 @@ class GroupShard::Impl {
   ConsumerGroupHeartbeatResponse Beat(Step& step, Group& group, const ConsumerGroupHeartbeatRequest& request);
   void ReplaceMember(Step& step, Group& group, const std::string& old_id, const std::string& new_id);
   void RestartConsumerSession(Group& group, ConsumerMember& member, Now now);
+  void ArmConsumerSession(Group& group, ConsumerMember& member, int64_t timeout_ms, Now now);
   void StartRebalanceTimer(Group& group, ConsumerMember& member, Now now);
   void StartConsumerTimers(Group& group, Now now);
   void ConsumerLeave(Step& step, Ticket ticket, const ConsumerGroupHeartbeatRequest& request);
@@ -366,7 +368,7 @@ class GroupShard::Impl {
   // ── consumer_target.cc: from subscriptions to what each member has ──
   // Brings a member's subscription from `before` to `after`, with the records that say so, and the group's epoch with
   // it. Whether what it is subscribed to has changed.
-  bool Subscribe(Step& step, Group& group, const ConsumerMemberFacts& before, ConsumerMemberFacts after);
+  bool Subscribe(Step& step, Group& group, const ConsumerMemberFacts& before, const ConsumerMemberFacts& after);
   // Of the group, when someone has left an expression.
   void DropRegexIfUnused(Step& step, Group& group, const std::string& regex);
   void BumpEpoch(Step& step, Group& group, int64_t metadata_hash);

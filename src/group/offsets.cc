@@ -66,6 +66,7 @@ void GroupShard::Impl::Commit(Step& step, Ticket ticket, OffsetCommitRequest req
       changes.push_back({topic.name, partition.index, std::move(offset)});
     }
   }
+  step.effects.reserve(2);
   WriteOffsets(step, *group, std::move(changes));
   EraseIfNothing(*group);  // nothing of the commit was acceptable, and it was the first
   AnswerWhenWritten(step, ticket, std::move(response));
@@ -196,13 +197,13 @@ void GroupShard::Impl::ApplyOffset(Group& group, OffsetChange& change, int64_t r
   if (change.value.has_value()) {
     cell.committed = std::move(change.value);
     cell.record_offset = record_offset;
-  } else {
-    cell.committed.reset();
-    cell.record_offset = -1;
-    // A removal is the last word also for transactions that are still open.
-    if (cell.open_transactions > 0) ForgetTransactionalChanges(group.id, change.topic, change.partition);
-    cell.open_transactions = 0;
+    return;
   }
+  cell.committed.reset();
+  cell.record_offset = -1;
+  // A removal is the last word also for transactions that are still open.
+  if (cell.open_transactions > 0) ForgetTransactionalChanges(group.id, change.topic, change.partition);
+  cell.open_transactions = 0;
   DropCellIfUnused(group, change.topic, change.partition);
 }
 
@@ -384,7 +385,7 @@ void GroupShard::Impl::ArmCleanup(Group& group, Now now) {
 
 // An offset has come. Later ones expire later, so most of the time there is nothing to do.
 void GroupShard::Impl::ArmCleanupFor(Group& group, const CommittedOffset& offset, Now now) {
-  if (!MayExpire(group) && group.type != GroupType::kClassic) return;
+  if (group.type != GroupType::kClassic && !MayExpire(group)) return;
   bool expires_by_itself = offset.expire_timestamp_ms >= 0;
   if (group.cleanup_timer.armed() && !expires_by_itself) return;
   int64_t wall_ms = ExpiryWallMs(group, offset);

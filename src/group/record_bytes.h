@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/result.h"
+#include "protocol/writer.h"
 
 namespace kb::group {
 
@@ -15,6 +16,20 @@ namespace kb::group {
 inline std::string OwnedBytes(const Result<ByteView>& encoded) {
   KB_CHECK(encoded.ok());
   return std::string(AsText(*encoded));
+}
+
+// The same bytes as protocol::EncodeCoordinatorKey and EncodeCoordinatorValue give, without an arena in between: for
+// the records of a commit, which are written most.
+template <typename Message>
+std::string StoredBytes(int16_t prefix, const Message& message, int16_t version) {
+  Result<size_t> body = EncodedSize(message, version);
+  KB_CHECK(body.ok());
+  std::string bytes(sizeof prefix + *body, '\0');
+  protocol::Writer writer({reinterpret_cast<uint8_t*>(bytes.data()), bytes.size()});
+  writer.PutInt16(prefix);
+  Encode(message, version, writer);
+  KB_CHECK(writer.left() == 0);
+  return bytes;
 }
 
 inline std::optional<std::string_view> ViewOf(const std::optional<std::string>& text) {

@@ -39,12 +39,11 @@ constexpr int16_t kOffsetWithExpiryVersion = 1;  // the only one with room for a
 constexpr int16_t kGroupVersion = 3;
 
 std::string OffsetKeyBytes(std::string_view group_id, std::string_view topic, int32_t partition) {
-  Arena arena;
   message::OffsetCommitKey key;
   key.group = group_id;
   key.topic = topic;
   key.partition = partition;
-  return OwnedBytes(protocol::EncodeCoordinatorKey(arena, key));
+  return StoredBytes(message::OffsetCommitKey::kKey, key, 0);
 }
 
 std::string GroupKeyBytes(std::string_view group_id) {
@@ -128,10 +127,8 @@ RecordBytes EncodeOffset(std::string_view group_id, std::string_view topic, int3
   value.commit_timestamp = offset.commit_timestamp_ms;
   value.expire_timestamp = offset.expire_timestamp_ms;
   value.topic_id = offset.topic_id;
-  Arena arena;
   int16_t version = with_expiry ? kOffsetWithExpiryVersion : kOffsetVersion;
-  return {OffsetKeyBytes(group_id, topic, partition),
-          OwnedBytes(protocol::EncodeCoordinatorValue(arena, value, version))};
+  return {OffsetKeyBytes(group_id, topic, partition), StoredBytes(version, value, version)};
 }
 
 RecordBytes EncodeOffsetTombstone(std::string_view group_id, std::string_view topic, int32_t partition) {

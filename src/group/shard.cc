@@ -275,6 +275,11 @@ std::optional<int64_t> GroupShard::Impl::NextDeadlineMs() {
   return next;
 }
 
+bool GroupShard::Impl::MayBeDueBefore(int64_t ms) const {
+  if (timed_out_writes_ < writes_.size() && writes_[timed_out_writes_].deadline_ms < ms) return true;
+  return timers_.MayBeDueBefore(ms);
+}
+
 Outcome GroupShard::Impl::Expire(Now now) {
   Step step(now);
   while (timed_out_writes_ < writes_.size() && writes_[timed_out_writes_].deadline_ms <= now.monotonic_ms) {
@@ -468,6 +473,10 @@ Outcome GroupShard::Committed(int64_t high_watermark, Now now) {
 
 std::optional<int64_t> GroupShard::NextDeadlineMs() const {
   return impl_->NextDeadlineMs();
+}
+
+bool GroupShard::MayBeDueBefore(int64_t ms) const {
+  return impl_->MayBeDueBefore(ms);
 }
 
 Outcome GroupShard::Expire(Now now) {

@@ -17,9 +17,11 @@
 //
 // Writing. Every Outcome with a write_id must be settled once, in the order of the ids, by Appended or Failed, before
 // the next Committed or Expire. Requests may come in between, so a runtime may gather the records of several Outcomes
-// into one batch; if that batch fails, all of its writes fail. The answers that depend on a write are kept here and
-// come out of Committed, or as errors out of Failed, or (COORDINATOR_NOT_AVAILABLE) out of Expire when the write is not
-// committed within offsets.commit.timeout.ms. They are never in the Outcome that carries the records.
+// into one batch. When an append fails, every write that is not settled by then fails, in the order of the ids: each
+// was made by a memory that the lost records were part of. So the latest write is committed only if all before it are,
+// and an answer that depends on any of them may wait for the latest. The answers that depend on a write are kept here
+// and come out of Committed, or as errors out of Failed, or (COORDINATOR_NOT_AVAILABLE) out of Expire when the write is
+// not committed within offsets.commit.timeout.ms. They are never in the Outcome that carries the records.
 //
 // What is visible when. Offsets become visible to OffsetFetch when their record is committed; OffsetFetch with
 // require_stable waits for the offsets of its group that are not committed yet. A group becomes visible to ListGroups
@@ -44,7 +46,8 @@
 //                        appended: memory is ahead of the log, and the next request writes the whole group anew
 //   * upgrade            (a classic group becomes a consumer group) counts at once; not appended: it is a classic group
 //                        again and rebalances, unless something that was written after it was
-//   * downgrade          (and back) counts at once; not appended: it stays classic, and the next request writes it, with
+//   * downgrade          (and back) counts at once; not appended: it stays classic, and the next request writes it,
+//   with
 //                        the tombstones of the consumer group
 //
 // Groups of the other types (share, streams) that Apache Kafka left in the log are kept: their ids, types and the keys
@@ -159,6 +162,8 @@ class GroupShard {
   // ── Timers ───────────────────────────────────────────────────────────────────────────────────────────────────────
   // When Expire wants to be called next, in the monotonic milliseconds of Now; in the past when it should be at once.
   std::optional<int64_t> NextDeadlineMs() const;
+  // False: NextDeadlineMs() is not before `ms`. Costs next to nothing, and is true more often than it need be.
+  bool MayBeDueBefore(int64_t ms) const;
   // Does what is due, a bounded amount of it: call again while NextDeadlineMs() is not after now.
   Outcome Expire(Now now);
 

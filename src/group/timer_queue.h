@@ -1,6 +1,6 @@
-// TimerQueue: when to look at what. A binary heap with lazy deletion under timers that are moved far more often than they
-// fire: a heartbeat moves its member's timer into the future, which writes one number and leaves the heap alone; the
-// entry in the heap finds out when its time comes and goes back in at the new one.
+// TimerQueue: when to look at what. A binary heap with lazy deletion under timers that are moved far more often than
+// they fire: a heartbeat moves its member's timer into the future, which writes one number and leaves the heap alone;
+// the entry in the heap finds out when its time comes and goes back in at the new one.
 //
 //   heap_    entries {deadline, slot, stamp}, earliest first; an entry is stale when its slot no longer points to it
 //   slots_   per timer: when it really is due, and the deadline of the entry that stands for it in the heap
@@ -8,8 +8,8 @@
 // An earlier deadline pushes a second entry and makes the first stale. When more than half of the heap is stale it is
 // rebuilt, so the heap is never longer than 2 × timers + kSlack.
 //
-// Timer is the handle: it belongs to what it is about and is cancelled when that goes. Equal deadlines fire in the order
-// in which they were pushed, so that a run can be repeated. Reactor-affine.
+// Timer is the handle: it belongs to what it is about and is cancelled when that goes. Equal deadlines fire in the
+// order in which they were pushed, so that a run can be repeated. Reactor-affine.
 #pragma once
 
 #include <algorithm>
@@ -86,6 +86,9 @@ class TimerQueue {
     if (heap_.empty()) return std::nullopt;
     return heap_.front().deadline_ms;
   }
+
+  // False: no timer is due before `ms`. An entry that is too early stands in for its timer.
+  bool MayBeDueBefore(int64_t ms) const { return !heap_.empty() && heap_.front().deadline_ms < ms; }
 
   // Takes the earliest timer that is due at now_ms, disarms it and returns what it was about.
   std::optional<Target> PopDue(int64_t now_ms) {

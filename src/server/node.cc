@@ -93,9 +93,14 @@ void Node::BuildShards() {
     part.scrubber = std::make_unique<partition::Scrubber>(part.shard->partitions(), environment_.clock,
                                                           ScrubOptions(config_, parts_.size()));
     cluster_.shards[i] = part.shard.get();
-    coordinator::GroupCoordinator::Environment groups{
-        reactor,          environment_.disk,        environment_.clock,
-        environment_.log, part.shard->partitions(), GroupOptions(config_), surroundings_};
+    coordinator::GroupCoordinator::Environment groups{reactor,
+                                                      environment_.disk,
+                                                      environment_.clock,
+                                                      environment_.log,
+                                                      part.shard->partitions(),
+                                                      GroupOptions(config_),
+                                                      surroundings_,
+                                                      config_.group_coordinator_append_linger_ms};
     part.shard->set_groups(std::make_unique<coordinator::GroupCoordinator>(groups));
     part.dispatch = std::make_unique<broker::Dispatch>(*part.shard, listeners_);
     part.connections = std::make_unique<net::ConnectionSet>(reactor, ConnectionOptions(config_, parts_.size()),

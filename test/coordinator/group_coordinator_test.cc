@@ -13,6 +13,7 @@
 
 #include "group/records.h"
 #include "group/simulated_surroundings.h"
+#include "record/batch.h"
 #include "record/builder.h"
 #include "support/pending.h"
 #include "support/sim_file_system.h"
@@ -46,7 +47,7 @@ class GroupCoordinatorTest : public ::testing::Test {
     group::GroupConfig config;
     config.group_initial_rebalance_delay_ms = 0;
     groups_ = std::make_unique<GroupCoordinator>(GroupCoordinator::Environment{
-        **reactor_, *disk_, scheduler_.clock(), NullLogSink(), *partitions_, config, topics_});
+        **reactor_, *disk_, scheduler_.clock(), NullLogSink(), *partitions_, config, topics_, linger_ms_});
   }
   void Die() {
     if (groups_ == nullptr) return;
@@ -106,7 +107,9 @@ class GroupCoordinatorTest : public ::testing::Test {
     request.topics.push_back({"topic", Uuid(2, 2), {{0, offset, -1, ""}}});
     return Begin([this, index, request] { return groups_->OffsetCommit(Id(index), request); });
   }
-  static ErrorCode ErrorOf(const group::OffsetCommitResponse& response) { return response.topics[0].partitions[0].error; }
+  static ErrorCode ErrorOf(const group::OffsetCommitResponse& response) {
+    return response.topics[0].partitions[0].error;
+  }
   ErrorCode Commit(int32_t index, const std::string& group, int64_t offset) {
     return ErrorOf(Await(BeginCommit(index, group, offset)));
   }
@@ -159,6 +162,10 @@ class GroupCoordinatorTest : public ::testing::Test {
   }
 
   group::ConsumerGroupHeartbeatResponse ConsumerBeat(int32_t epoch, std::optional<std::vector<PartitionId>> owned) {
+    return Await(BeginConsumerBeat(epoch, std::move(owned)));
+  }
+  Pending<group::ConsumerGroupHeartbeatResponse> BeginConsumerBeat(int32_t epoch,
+                                                                   std::optional<std::vector<PartitionId>> owned) {
     group::ConsumerGroupHeartbeatRequest request;
     request.version = 1;
     request.caller = {"client", "127.0.0.1"};
@@ -170,13 +177,27 @@ class GroupCoordinatorTest : public ::testing::Test {
       request.rebalance_timeout_ms = 10'000;
       request.subscribed_topic_names = {"topic"};
     }
-    return Await(Begin([this, request] { return groups_->ConsumerGroupHeartbeat(Id(0), request); }));
+    return Begin([this, request] { return groups_->ConsumerGroupHeartbeat(Id(0), request); });
   }
   group::ConsumerGroupDescribeResponse::Group DescribeConsumers() {
     reactor::Reactor::Scope scope(**reactor_);
     return groups_->ConsumerGroupDescribe(Id(0), {{"consumers"}}).groups.at(0);
   }
 
+  // How many records each batch of the partition has.
+  std::vector<int32_t> BatchSizes(int32_t index) {
+    const std::string log = "/data/__consumer_offsets-" + std::to_string(index) + "/00000000000000000000.log";
+    const std::string bytes = files_.Get(log);
+    std::vector<int32_t> sizes;
+    for (size_t at = 0; at < bytes.size();) {
+      record::BatchHeader batch(AsBytes(bytes).subspan(at));
+      sizes.push_back(batch.record_count());
+      at += static_cast<size_t>(batch.size_bytes());
+    }
+    return sizes;
+  }
+
+  int32_t linger_ms_ = -1;
   group::SimulatedSurroundings topics_;
   test::SimScheduler scheduler_{1};
   test::SimFileSystem files_{1};
@@ -254,6 +275,148 @@ TEST_F(GroupCoordinatorTest, EachPartitionKeepsItsOwnGroups) {
   EXPECT_EQ(Committed(0, "here"), 1);
   EXPECT_EQ(Committed(0, "there"), -1);
   EXPECT_EQ(Committed(1, "there"), 2);
+}
+
+// ---- what comes in one turn is one batch
+
+TEST_F(GroupCoordinatorTest, CommitsThatComeTogetherShareABatchInTheirOrder) {
+  LeadAndLoad(0);
+  auto first = BeginCommit(0, "group", 3);
+  auto other = BeginCommit(0, "other", 7);
+  auto second = BeginCommit(0, "group", 2);
+  EXPECT_FALSE(first->has_value());
+  EXPECT_EQ(ErrorOf(Await(first)), ErrorCode::kNone);
+  EXPECT_EQ(ErrorOf(Await(other)), ErrorCode::kNone);
+  EXPECT_EQ(ErrorOf(Await(second)), ErrorCode::kNone);
+  EXPECT_EQ(BatchSizes(0), std::vector<int32_t>{3});
+  EXPECT_EQ(Commit(0, "group", 4), ErrorCode::kNone);
+  EXPECT_EQ(BatchSizes(0), (std::vector<int32_t>{3, 1}));
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(Committed(0, "group"), 4);
+    EXPECT_EQ(Committed(0, "other"), 7);
+    Restart(PowerLoss::kEverything);
+    LeadAndLoad(0);
+  }
+}
+
+TEST_F(GroupCoordinatorTest, WhenABatchFailsAllThatIsInItFails) {
+  LeadAndLoad(0);
+  EXPECT_EQ(Commit(0, "group", 1), ErrorCode::kNone);
+  files_.set_capacity(files_.used_bytes() + 10);
+  auto first = BeginCommit(0, "group", 2);
+  auto other = BeginCommit(0, "other", 2);
+  auto joined = BeginConsumerBeat(0, std::vector<PartitionId>());
+  EXPECT_NE(ErrorOf(Await(first)), ErrorCode::kNone);
+  EXPECT_NE(ErrorOf(Await(other)), ErrorCode::kNone);
+  EXPECT_NE(Await(joined).error, ErrorCode::kNone);
+  EXPECT_EQ(Committed(0, "group"), 1);
+  EXPECT_EQ(Committed(0, "other"), -1);
+  files_.set_capacity(std::nullopt);
+  EXPECT_EQ(Commit(0, "other", 3), ErrorCode::kNone);
+  EXPECT_EQ(Committed(0, "other"), 3);
+}
+
+TEST_F(GroupCoordinatorTest, AWriteThatFillsABatchByItselfGoesAlone) {
+  LeadAndLoad(0);
+  group::OffsetCommitRequest large;
+  large.version = 9;
+  large.group_id = "large";
+  large.topics.push_back({"topic", Uuid(2, 2), {}});
+  for (int32_t i = 0; i < 40; ++i) large.topics[0].partitions.push_back({i, 5, -1, std::string(4'000, 'm')});
+  auto before = BeginCommit(0, "group", 1);
+  auto all = Begin([this, large] { return groups_->OffsetCommit(Id(0), large); });
+  auto behind = BeginCommit(0, "group", 2);
+  EXPECT_EQ(ErrorOf(Await(before)), ErrorCode::kNone);
+  EXPECT_EQ(ErrorOf(Await(all)), ErrorCode::kNone);
+  EXPECT_EQ(ErrorOf(Await(behind)), ErrorCode::kNone);
+  EXPECT_EQ(BatchSizes(0), (std::vector<int32_t>{1, 40, 1}));
+  EXPECT_EQ(Committed(0, "group"), 2);
+  EXPECT_EQ(Committed(0, "large"), 5);
+}
+
+// The batch in front of it fails, and it was made by a memory that had what is lost.
+TEST_F(GroupCoordinatorTest, AWriteThatFoundNoRoomFailsWithTheBatchBeforeIt) {
+  LeadAndLoad(0);
+  files_.set_capacity(files_.used_bytes() + 10);
+  group::OffsetCommitRequest large;
+  large.version = 9;
+  large.group_id = "group";
+  large.topics.push_back({"topic", Uuid(2, 2), {}});
+  for (int32_t i = 0; i < 40; ++i) large.topics[0].partitions.push_back({i, 5, -1, std::string(4'000, 'm')});
+  auto before = BeginCommit(0, "group", 1);
+  auto all = Begin([this, large] { return groups_->OffsetCommit(Id(0), large); });
+  files_.set_capacity(std::nullopt);
+  EXPECT_NE(ErrorOf(Await(before)), ErrorCode::kNone);
+  EXPECT_NE(ErrorOf(Await(all)), ErrorCode::kNone);
+  EXPECT_EQ(Committed(0, "group"), -1);
+  EXPECT_EQ(Commit(0, "group", 2), ErrorCode::kNone);
+}
+
+// Its second heartbeat writes nothing, and depends on what the first wrote, which is not even appended yet.
+TEST_F(GroupCoordinatorTest, AnAnswerWaitsForAWriteThatIsStillBeingGathered) {
+  LeadAndLoad(0);
+  uint64_t syncs = files_.calls(IoCall::kSync);
+  auto joined = BeginConsumerBeat(0, std::vector<PartitionId>());
+  auto commit = BeginCommit(0, "other", 1);
+  const int32_t epoch = DescribeConsumers().group_epoch;
+  auto beat = BeginConsumerBeat(epoch, std::nullopt);
+  scheduler_.RunUntil([&] { return beat->has_value() || files_.calls(IoCall::kSync) > syncs; });
+  EXPECT_FALSE(beat->has_value()) << "answered before the sync";
+  EXPECT_EQ(Await(joined).error, ErrorCode::kNone);
+  EXPECT_EQ(Await(beat).error, ErrorCode::kNone);
+  EXPECT_EQ(Await(beat).member_epoch, epoch);
+  EXPECT_EQ(ErrorOf(Await(commit)), ErrorCode::kNone);
+  EXPECT_EQ(BatchSizes(0).size(), 1u);
+}
+
+TEST_F(GroupCoordinatorTest, AnAnswerFailsWithAWriteThatWasStillBeingGathered) {
+  LeadAndLoad(0);
+  files_.set_capacity(files_.used_bytes() + 10);
+  auto joined = BeginConsumerBeat(0, std::vector<PartitionId>());
+  auto commit = BeginCommit(0, "other", 1);
+  auto beat = BeginConsumerBeat(DescribeConsumers().group_epoch, std::nullopt);
+  EXPECT_NE(Await(joined).error, ErrorCode::kNone);
+  EXPECT_NE(Await(beat).error, ErrorCode::kNone);
+  EXPECT_NE(ErrorOf(Await(commit)), ErrorCode::kNone);
+}
+
+TEST_F(GroupCoordinatorTest, WhatIsGatheredWhenThePartitionGoesIsNotAppended) {
+  LeadAndLoad(0);
+  EXPECT_EQ(Commit(0, "group", 1), ErrorCode::kNone);
+  auto commit = BeginCommit(0, "group", 2);
+  {
+    reactor::Reactor::Scope scope(**reactor_);
+    groups_->PartitionGone(Id(0));
+  }
+  EXPECT_EQ(ErrorOf(Await(commit)), ErrorCode::kNotCoordinator);
+  scheduler_.RunFor(100 * kNsPerMs);
+  EXPECT_EQ(BatchSizes(0).size(), 1u);
+}
+
+TEST_F(GroupCoordinatorTest, WithALingerWritesWaitForOthers) {
+  linger_ms_ = 20;
+  Restart(PowerLoss::kNothing);
+  LeadAndLoad(0);
+  auto first = BeginCommit(0, "group", 1);
+  scheduler_.RunFor(10 * kNsPerMs);
+  auto second = BeginCommit(0, "group", 2);
+  scheduler_.RunFor(9 * kNsPerMs);
+  EXPECT_FALSE(first->has_value() || second->has_value());
+  EXPECT_EQ(ErrorOf(Await(first)), ErrorCode::kNone);
+  EXPECT_EQ(ErrorOf(Await(second)), ErrorCode::kNone);
+  EXPECT_EQ(BatchSizes(0), std::vector<int32_t>{2});
+}
+
+TEST_F(GroupCoordinatorTest, WithALingerOfZeroEachWriteIsABatch) {
+  linger_ms_ = 0;
+  Restart(PowerLoss::kNothing);
+  LeadAndLoad(0);
+  auto first = BeginCommit(0, "group", 1);
+  auto second = BeginCommit(0, "group", 2);
+  EXPECT_EQ(ErrorOf(Await(first)), ErrorCode::kNone);
+  EXPECT_EQ(ErrorOf(Await(second)), ErrorCode::kNone);
+  EXPECT_EQ(BatchSizes(0), (std::vector<int32_t>{1, 1}));
+  EXPECT_EQ(Committed(0, "group"), 2);
 }
 
 // ---- members

@@ -64,7 +64,7 @@ class ConsumerRandomTest : public ConsumerFixture {
     log_.clear();
     answers_.clear();
     next_offset_ = committed_ = 0;
-    hold_commits_ = false;
+    hold_commits_ = gather_ = false;
     fail_next_append_.reset();
     clients_.clear();
     chance_ = Random(seed);
@@ -88,6 +88,8 @@ class ConsumerRandomTest : public ConsumerFixture {
     if (with_failures_ && Chance(5)) fail_next_append_ = ErrorCode::kNotEnoughReplicas;
     if (Chance(10)) hold_commits_ = !hold_commits_;
     if (hold_commits_ && Chance(30)) Commit();
+    if (Chance(10)) gather_ = !gather_;
+    if (!gather_ || Chance(30)) Settle();
     const uint64_t dice = chance_.Below(100);
     if (dice < 8) {
       AddClient();
@@ -100,7 +102,7 @@ class ConsumerRandomTest : public ConsumerFixture {
     } else {
       StartAnew();
     }
-    if (!hold_commits_) Commit();
+    if (!hold_commits_ && (!gather_ || Chance(30))) Commit();
   }
 
   void Commit() {
@@ -293,6 +295,7 @@ class ConsumerRandomTest : public ConsumerFixture {
 
   // The mirror reads the log as it grows.
   void CheckReplay() {
+    if (!gathered_.empty()) return;  // the log is behind
     if (mirror_ == nullptr) {
       mirror_ = std::make_unique<GroupShard>(config_, mirror_random_, topics_);
       mirrored_ = 0;
@@ -331,7 +334,7 @@ class ConsumerRandomTest : public ConsumerFixture {
   // Everybody who is left heartbeats, nothing fails, and those who have gone are forgotten.
   void CalmDown() {
     fail_next_append_.reset();
-    hold_commits_ = false;
+    hold_commits_ = gather_ = false;
     calm_ = true;
     Commit();
     Listen();

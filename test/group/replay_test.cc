@@ -39,9 +39,10 @@ class ReplayTest : public ShardFixture {
     for (int step = 0; step < steps; ++step) {
       SCOPED_TRACE(::testing::Message() << "step " << step);
       hold_commits_ = random.Below(3) == 0;
+      gather_ = random.Below(4) == 0;
       if (with_failures && random.Below(20) == 0) fail_next_append_ = SomeError(random);
       Act(random, clients_[random.Below(clients_.size())]);
-      if (!hold_commits_) CommitAll();
+      if (!hold_commits_ && !gather_) CommitAll();
       Learn();
       if (!with_failures && ShardInspector::PendingWrites(*shard_) == 0) ExpectSameAfterReplay();
       if (HasFailure()) return;
@@ -49,7 +50,7 @@ class ReplayTest : public ShardFixture {
     CommitAll();
     if (with_failures) ExpectSameOffsetsAfterReplay();
     fail_next_append_.reset();
-    hold_commits_ = false;
+    hold_commits_ = gather_ = false;
     Pass(int64_t{30} * 24 * 3'600'000);
     ExpectNothingLeft();
     Deliver(shard_->Unload(ErrorCode::kNotCoordinator));

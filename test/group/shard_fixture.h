@@ -5,7 +5,7 @@
 //   EXPECT_EQ(Joined(a).generation_id, 1);
 //
 // What is written is committed at once, unless hold_commits is set; then CommitAll does it. fail_next_append makes the
-// next write fail with that error.
+// next append fail with that error. While gather is set, what is written is not appended before Settle.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/random.h"
@@ -57,6 +58,7 @@ class ShardFixture : public ::testing::Test {
   // ── The runtime ──
   // A new shard that has read the log, as after a restart or a change of leader.
   void Restart() {
+    gathered_.clear();
     if (shard_ != nullptr) Deliver(shard_->Unload(ErrorCode::kNotCoordinator));
     shard_ = std::make_unique<GroupShard>(config_, random_, topics_);
     for (const LogEntry& entry : log_) ReplayInto(*shard_, entry);
@@ -80,18 +82,39 @@ class ShardFixture : public ::testing::Test {
     Deliver(std::move(outcome.replies));
     EXPECT_EQ(outcome.write_id == 0, outcome.records.empty());
     if (outcome.write_id == 0) return;
-    if (fail_next_append_.has_value()) {
-      ErrorCode error = *fail_next_append_;
-      fail_next_append_.reset();
-      return Run(shard_->Failed(outcome.write_id, error, now_));
-    }
-    int64_t base = next_offset_;
-    for (RecordBytes& record : outcome.records) log_.push_back({std::move(record), next_offset_++});
-    shard_->Appended(outcome.write_id, base);
-    if (!hold_commits_) CommitAll();
+    gathered_.push_back(std::move(outcome));
+    if (!gather_) Settle();
   }
 
-  void CommitAll() { Run(shard_->Committed(next_offset_, now_)); }
+  // Appends what is gathered, as one batch. What comes of a failure is a batch of its own.
+  void Settle() {
+    while (!gathered_.empty()) {
+      std::vector<Outcome> batch = std::exchange(gathered_, {});
+      if (fail_next_append_.has_value()) {
+        Fail(batch, *std::exchange(fail_next_append_, std::nullopt));
+      } else {
+        Append(batch);
+      }
+    }
+  }
+  void Append(std::vector<Outcome>& batch) {
+    for (Outcome& outcome : batch) {
+      int64_t base = next_offset_;
+      for (RecordBytes& record : outcome.records) log_.push_back({std::move(record), next_offset_++});
+      shard_->Appended(outcome.write_id, base);
+    }
+    if (!hold_commits_) CommitAll();
+  }
+  void Fail(const std::vector<Outcome>& batch, ErrorCode error) {
+    std::vector<Outcome> outcomes;
+    for (const Outcome& outcome : batch) outcomes.push_back(shard_->Failed(outcome.write_id, error, now_));
+    for (Outcome& outcome : outcomes) Run(std::move(outcome));
+  }
+
+  void CommitAll() {
+    Settle();
+    Run(shard_->Committed(next_offset_, now_));
+  }
 
   // Lets time go by; each timer fires at its moment.
   void Pass(int64_t ms) {
@@ -102,6 +125,7 @@ class ShardFixture : public ::testing::Test {
       int64_t step = std::max<int64_t>(*next - now_.monotonic_ms, 0);
       now_.monotonic_ms += step;
       now_.wall_ms += step;
+      Settle();
       Run(shard_->Expire(now_));
     }
     now_.wall_ms += until - now_.monotonic_ms;
@@ -277,6 +301,8 @@ class ShardFixture : public ::testing::Test {
   std::vector<LogEntry> log_;
   int64_t next_offset_ = 0;
   bool hold_commits_ = false;
+  bool gather_ = false;
+  std::vector<Outcome> gathered_;
   std::optional<ErrorCode> fail_next_append_;
   std::map<Ticket, Response> answers_;
   Ticket last_ticket_ = 0;
