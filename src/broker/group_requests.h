@@ -34,6 +34,11 @@ reactor::Task<Response> AskCoordinator(RequestContext& context, Request request,
   std::optional<PartitionId> partition = PartitionOfGroup(context.image(), request.group_id);
   if (!partition) co_return group::ErrorResponse(request, ErrorCode::kNotCoordinator);
   Shard& home = context.shard().ShardOf(*partition);
+  if (&home == &context.shard()) {
+    auto here = (home.groups().*method)(*partition, std::move(request));
+    Response response = co_await here;
+    co_return response;
+  }
   auto ask = [&] { return (home.groups().*method)(*partition, std::move(request)); };
   auto call = reactor::RunOn(home.reactor(), ask);
   Response response = co_await call;

@@ -9,9 +9,8 @@ reactor::Task<void> HandleHeartbeat(RequestContext& context, const message::Hear
                                     message::HeartbeatResponse& response) {
   auto ask = AskCoordinator(context, group::FromMessage(request, context.api_version()),
                             &coordinator::GroupCoordinator::Heartbeat);
-  auto answered = co_await ask;
-  auto* answer = context.Own(std::move(answered));
-  response = group::ToMessage(std::as_const(*answer), context.api_version(), context.arena());
+  group::HeartbeatResponse answer = co_await ask;
+  response = group::ToMessage(answer, context.api_version(), context.arena());
 }
 
 }  // namespace kb::broker

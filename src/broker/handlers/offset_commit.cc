@@ -17,10 +17,24 @@ class ExistingOnly {
  public:
   ExistingOnly(const metadata::MetadataImage& image, bool by_id) : image_(image), by_id_(by_id) {}
 
+  // Gives every topic its name and id. False: something does not exist, and is to be filtered.
+  bool Complete(OffsetCommitRequest& request) const {
+    for (OffsetCommitRequest::Topic& topic : request.topics) {
+      const metadata::Topic* known = Find(topic);
+      if (known == nullptr) return false;
+      for (const auto& partition : topic.partitions) {
+        if (known->FindPartition(partition.index) == nullptr) return false;
+      }
+      if (by_id_) topic.name = known->name();
+      topic.topic_id = known->id();
+    }
+    return true;
+  }
+
   void Filter(OffsetCommitRequest& request) {
     std::vector<OffsetCommitRequest::Topic> existing;
     for (OffsetCommitRequest::Topic& topic : request.topics) {
-      const metadata::Topic* known = by_id_ ? image_.FindTopic(topic.topic_id) : image_.FindTopic(topic.name);
+      const metadata::Topic* known = Find(topic);
       OffsetCommitResponse::Topic& answer = answers_.emplace_back();
       answer.name = topic.name;
       answer.topic_id = topic.topic_id;
@@ -59,6 +73,10 @@ class ExistingOnly {
   }
 
  private:
+  const metadata::Topic* Find(const OffsetCommitRequest::Topic& topic) const {
+    return by_id_ ? image_.FindTopic(topic.topic_id) : image_.FindTopic(topic.name);
+  }
+
   const metadata::MetadataImage& image_;
   const bool by_id_;
   std::vector<OffsetCommitResponse::Topic> answers_;
@@ -69,15 +87,15 @@ class ExistingOnly {
 reactor::Task<void> HandleOffsetCommit(RequestContext& context, const message::OffsetCommitRequest& request,
                                        message::OffsetCommitResponse& response) {
   OffsetCommitRequest commit = group::FromMessage(request, context.api_version());
-  bool anything = !commit.topics.empty();
   ExistingOnly existing(context.image(), context.api_version() >= 10);
-  existing.Filter(commit);
+  const bool all_exist = existing.Complete(commit);  // as nearly always
+  if (!all_exist) existing.Filter(commit);
   OffsetCommitResponse committed;
-  if (!commit.topics.empty() || !anything) {
+  if (all_exist || !commit.topics.empty()) {
     auto ask = AskCoordinator(context, std::move(commit), &coordinator::GroupCoordinator::OffsetCommit);
     committed = co_await ask;
   }
-  auto* answer = context.Own(existing.Merge(committed));
+  auto* answer = context.Own(all_exist ? std::move(committed) : existing.Merge(committed));
   response = group::ToMessage(std::as_const(*answer), context.api_version(), context.arena());
 }
 
