@@ -9,9 +9,10 @@
 //   commit   one OffsetCommit of each member in flight, for `seconds`, of a partition that it has
 //   check    OffsetFetch says of every partition what was committed last
 //
-// Each member has a connection of its own, as consumers have. The consumer protocol is KIP-848's; with
-// --protocol=classic the first of a group hands out the partitions. `resident_bytes_per_member` is what the broker's
-// memory grew by, its connections included.
+// Each member has a connection of its own, as consumers have; with --connections they share so many, and a connection
+// has at most one member of a group (a JoinGroup keeps what is behind it waiting, until the whole group has come). The
+// consumer protocol is KIP-848's; with --protocol=classic the first of a group hands out the partitions.
+// `resident_bytes_per_member` is what the broker's memory grew by after the connections had been opened and served.
 //
 // JoinGroup v5, SyncGroup v3, Heartbeat v3, ConsumerGroupHeartbeat v1, OffsetCommit v7 and v9, OffsetFetch v5.
 #include <gflags/gflags.h>
@@ -44,6 +45,7 @@ DEFINE_string(prefix, "group", "of the groups' names");
 DEFINE_int32(partitions, 10, "of the topic");
 DEFINE_int32(groups, 200, "");
 DEFINE_int32(members, 2000, "of all groups together");
+DEFINE_int32(connections, 0, "that all members share; 0: one for each");
 DEFINE_double(seconds, 3, "of heartbeats, and again of commits");
 DEFINE_int32(interval_ms, 500, "between heartbeats while the groups settle");
 DEFINE_int32(settle_seconds, 120, "after which it is an error that they have not");
@@ -106,11 +108,16 @@ struct Group {
   std::map<int32_t, int64_t> committed;
 };
 
+struct Link {
+  int descriptor = -1;
+  std::string input;
+};
+
 struct Member {
   int index = 0;
   int place = 0;  // in its group
   Group* group = nullptr;
-  int descriptor = -1;
+  Link* link = nullptr;
   std::string id;
   int32_t epoch = 0;  // or generation
   bool joined = false;
@@ -121,7 +128,6 @@ struct Member {
   std::vector<std::string> everyone;  // classic leader: who is in the generation
   int16_t waits_for = -1;             // the API whose answer is to come
   int64_t due_us = 0;                 // next heartbeat while settling
-  std::string input;
 };
 
 class Crowd {
@@ -139,24 +145,26 @@ class Crowd {
       if (is_consumer_) members_[i].id = FLAGS_prefix + "-member-" + std::to_string(i);
       group.members.push_back(static_cast<int>(i));
     }
+    const size_t places = (members_.size() + groups_.size() - 1) / groups_.size();
+    const size_t lanes = FLAGS_connections == 0 ? groups_.size() : static_cast<size_t>(FLAGS_connections) / places;
+    if (lanes == 0) Die("--connections: at least one for each member of a group");
+    links_.resize(places * lanes);
+    for (Member& member : members_) {
+      const size_t group = static_cast<size_t>(member.index) % groups_.size();
+      member.link = &links_[static_cast<size_t>(member.place) * lanes + group % lanes];
+    }
   }
   ~Crowd() {
-    for (Member& member : members_) close(member.descriptor);
+    for (Link& link : links_) close(link.descriptor);
     close(epoll_);
   }
 
   void Run() {
     FindCoordinators();
+    OpenLinks();
     const int64_t resident = ResidentBytesOf(FLAGS_pid);
     const int64_t start = NowUs(), cpu = CpuUsOf(FLAGS_pid);
-    for (Member& member : members_) {
-      member.descriptor = kb::raw::Connect(static_cast<uint16_t>(FLAGS_port));
-      epoll_event event{};
-      event.events = EPOLLIN;
-      event.data.ptr = &member;
-      epoll_ctl(epoll_, EPOLL_CTL_ADD, member.descriptor, &event);
-      Next(member);
-    }
+    for (Member& member : members_) Next(member);
     Settle(start);
     const int64_t settled_us = NowUs() - start, settle_cpu = CpuUsOf(FLAGS_pid) - cpu;
     const int64_t grown = ResidentBytesOf(FLAGS_pid) - resident;
@@ -197,6 +205,29 @@ class Crowd {
         error = answer.I16();
         if (NowUs() > end) Die("FindCoordinator: error " + std::to_string(error));
       }
+    }
+  }
+
+  // Each is served once, by the answer to a request without a group.
+  void OpenLinks() {
+    Out body;
+    body.String("");
+    body.I32(0);
+    body.String("");
+    body.NullString();
+    const std::string request = kb::raw::Request(kHeartbeat, 3, 0, body.bytes());
+    for (Link& link : links_) {
+      link.descriptor = kb::raw::Connect(static_cast<uint16_t>(FLAGS_port));
+      if (send(link.descriptor, request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size())) {
+        Die(std::string("send: ") + strerror(errno));
+      }
+      char answer[4 + 10];
+      if (recv(link.descriptor, answer, sizeof answer, MSG_WAITALL) != sizeof answer)
+        Die("no answer to the first request");
+      epoll_event event{};
+      event.events = EPOLLIN;
+      event.data.ptr = &link;
+      epoll_ctl(epoll_, EPOLL_CTL_ADD, link.descriptor, &event);
     }
   }
 
@@ -265,7 +296,8 @@ class Crowd {
 
   void Send(Member& member, int16_t api, int16_t version, const Out& body) {
     const std::string request = kb::raw::Request(api, version, member.index, Out(body).bytes());
-    if (send(member.descriptor, request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size())) {
+    if (send(member.link->descriptor, request.data(), request.size(), MSG_NOSIGNAL) !=
+        static_cast<ssize_t>(request.size())) {
       Die(std::string("send: ") + strerror(errno));
     }
     member.waits_for = api;
@@ -495,23 +527,33 @@ class Crowd {
   void Turn(int timeout_ms) {
     epoll_event events[256];
     const int count = epoll_wait(epoll_, events, 256, timeout_ms);
-    for (int i = 0; i < count; ++i) Read(*static_cast<Member*>(events[i].data.ptr));
+    for (int i = 0; i < count; ++i) Read(*static_cast<Link*>(events[i].data.ptr));
   }
 
-  void Read(Member& member) {
+  void Read(Link& link) {
     char bytes[4096];
-    const ssize_t got = recv(member.descriptor, bytes, sizeof bytes, MSG_DONTWAIT);
+    const ssize_t got = recv(link.descriptor, bytes, sizeof bytes, MSG_DONTWAIT);
     if (got == 0) Die("the broker closed a connection");
     if (got < 0) {
       if (errno == EAGAIN) return;
       Die(std::string("recv: ") + strerror(errno));
     }
-    member.input.append(bytes, static_cast<size_t>(got));
-    if (member.input.size() < 4) return;
-    const auto size = static_cast<size_t>(In(member.input).I32());
-    if (member.input.size() - 4 < size) return;
-    const std::string frame = member.input.substr(4, size);
-    member.input.erase(0, 4 + size);
+    link.input.append(bytes, static_cast<size_t>(got));
+    size_t taken = 0;
+    while (link.input.size() - taken >= 4) {
+      const auto size = static_cast<size_t>(In(std::string_view(link.input).substr(taken)).I32());
+      if (link.input.size() - taken - 4 < size) break;
+      Take(std::string_view(link.input).substr(taken + 4, size));
+      taken += 4 + size;
+    }
+    link.input.erase(0, taken);
+  }
+
+  // The correlation id says whose answer it is.
+  void Take(std::string_view frame) {
+    const auto index = static_cast<size_t>(In(frame).I32());
+    if (index >= members_.size()) Die("an answer to nobody");
+    Member& member = members_[index];
     Take(member, frame);
     const bool goes_on = phase_ != Phase::kSettle || (member.due_us == 0 && member.waits_for < 0);
     if (goes_on) Next(member);
@@ -519,7 +561,7 @@ class Crowd {
 
   void Take(Member& member, std::string_view frame) {
     In in(frame);
-    if (in.I32() != member.index) Die("an answer to somebody else");
+    in.I32();
     ++answers_;
     switch (std::exchange(member.waits_for, -1)) {
       case kConsumerGroupHeartbeat:
@@ -567,6 +609,7 @@ class Crowd {
   const int epoll_;
   std::vector<Group> groups_;
   std::vector<Member> members_;
+  std::vector<Link> links_;
   Phase phase_ = Phase::kSettle;
   int64_t sent_ = 0;
   int64_t answers_ = 0;
