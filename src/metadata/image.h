@@ -19,6 +19,7 @@
 #include "metadata/sorted_names.h"
 #include "metadata/topic.h"
 #include "model/ids.h"
+#include "model/scram_mechanism.h"
 
 namespace kb::metadata {
 
@@ -87,7 +88,7 @@ struct ControllerRegistration {
   bool operator==(const ControllerRegistration&) const = default;
 };
 
-enum class ScramMechanism : int8_t { kSha256 = 1, kSha512 = 2 };
+using kb::ScramMechanism;
 struct ScramKey {
   std::string user;
   ScramMechanism mechanism = ScramMechanism::kSha256;

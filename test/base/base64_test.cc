@@ -17,6 +17,17 @@ TEST(Base64, IsAsTheRfcHasIt) {
   EXPECT_EQ(ToBase64(AsBytes("\xfb\xff")), "+/8=");
 }
 
+TEST(Base64, IsReadWithItsPaddingOrWithout) {
+  for (std::string_view text : {"", "f", "fo", "foo", "foobar", "\xfb\xff"}) {
+    std::string padded = ToBase64(AsBytes(text));
+    EXPECT_EQ(FromBase64(padded), text);
+    EXPECT_EQ(FromBase64(padded.substr(0, padded.find('='))), text);
+  }
+  for (std::string_view text : {"Z", "Zm9vY", "Zg=", "Z===", "====", "Zg==Zg==", "Zm-v", "Zm9v ", "=", "Zm=v"}) {
+    EXPECT_EQ(FromBase64(text), std::nullopt) << text;
+  }
+}
+
 TEST(ParseNumber, TakesTheWholeTextOrNothing) {
   EXPECT_EQ(ParseNumber<int32_t>("-17"), -17);
   EXPECT_EQ(ParseNumber<uint16_t>("65535"), 65535);
