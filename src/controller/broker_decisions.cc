@@ -134,10 +134,11 @@ void AddFenced(const MetadataImage& image, BrokerId broker, int8_t fenced, Recor
 RecordList DefaultBootstrap() {
   RecordList records;
   for (const metadata::Feature& feature : metadata::SupportedFeatures()) {
-    if (feature.format_level == 0) continue;
+    int16_t level = FormatLevel(feature, metadata::kLatestMetadataVersion);
+    if (level == 0) continue;
     message::FeatureLevelRecord record;
     record.name = feature.name;
-    record.feature_level = feature.format_level;
+    record.feature_level = level;
     records.Add(record);
   }
   return records;

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "controller/broker_decisions.h"
+#include "controller/metadata_files.h"
 #include "metadata/snapshot.h"
 
 namespace kb::controller {
@@ -11,7 +12,9 @@ namespace {
 
 constexpr size_t kMostPropertiesBytes = 64 * 1024;
 
-std::string PropertiesPath(const std::string& dir) { return dir + "/" + std::string(kMetaPropertiesName); }
+std::string PropertiesPath(const std::string& dir) {
+  return dir + "/" + std::string(kMetaPropertiesName);
+}
 
 // The directories of data and, if it is none of them, the one of the metadata log.
 std::vector<std::string> AllDirs(const std::vector<std::string>& dirs, const std::string& metadata_dir) {
@@ -86,6 +89,24 @@ Status WriteProperties(io::FileSystem& files, const std::string& dir, const std:
   return io::WriteFileAtomically(files, PropertiesPath(dir), MetaPropertiesText(properties));
 }
 
+// The snapshot that a metadata log of a dynamic quorum begins with: nothing but who votes.
+Status WriteVoters(io::FileSystem& files, const std::string& metadata_dir, const std::vector<record::Voter>& voters,
+                   int64_t now_ms) {
+  const std::string directory = metadata_dir + "/" + std::string(kMetadataLogName);
+  const metadata::QuorumControl quorum{.kraft_version = 1, .voters = voters};
+  std::vector<uint8_t> snapshot = metadata::EncodeSnapshot({}, LeaderEpoch(0), now_ms, now_ms, quorum);
+  KB_RETURN_IF_ERROR(CreateDurably(files, directory));
+  return io::WriteFileAtomically(files, directory + "/" + MetadataSnapshotName(Offset(0), LeaderEpoch(0)),
+                                 AsText(snapshot));
+}
+
+std::optional<Uuid> DirectoryOf(BrokerId node, const std::vector<record::Voter>& voters) {
+  for (const record::Voter& voter : voters) {
+    if (voter.id == node) return voter.directory_id;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Result<bool> IsUnformatted(io::FileSystem& files, const DataDirsQuery& query) {
@@ -142,14 +163,20 @@ Status WriteDirectoryIds(io::FileSystem& files, const DataDirs& dirs, BrokerId n
 }
 
 Status FormatDataDirs(io::FileSystem& files, const FormatOptions& options, Random& random, int64_t now_ms) {
-  std::vector<uint8_t> bootstrap = metadata::EncodeSnapshot(DefaultBootstrap(), LeaderEpoch(0), 0, now_ms);
+  const metadata::RecordList records = options.bootstrap.value_or(DefaultBootstrap());
+  std::vector<uint8_t> bootstrap = metadata::EncodeSnapshot(records, LeaderEpoch(0), 0, now_ms);
   for (const std::string& dir : AllDirs(options.dirs, options.metadata_dir)) {
     Result<bool> formatted = files.Exists(PropertiesPath(dir));
     if (!formatted.ok()) return formatted.error();
     if (*formatted) continue;
+    Uuid id = random.NextUuid();
     KB_RETURN_IF_ERROR(CreateDurably(files, dir));
     KB_RETURN_IF_ERROR(io::WriteFileAtomically(files, dir + "/" + std::string(kBootstrapName), AsText(bootstrap)));
-    KB_RETURN_IF_ERROR(WriteProperties(files, dir, options.cluster_id, options.node_id, random.NextUuid()));
+    if (dir == options.metadata_dir && !options.voters.empty()) {
+      KB_RETURN_IF_ERROR(WriteVoters(files, dir, options.voters, now_ms));
+      id = DirectoryOf(options.node_id, options.voters).value_or(id);
+    }
+    KB_RETURN_IF_ERROR(WriteProperties(files, dir, options.cluster_id, options.node_id, id));
   }
   return {};
 }

@@ -8,6 +8,7 @@
 #include "controller/broker_decisions.h"
 #include "controller/data_dirs.h"
 #include "io/permissions.h"
+#include "controller/metadata_files.h"
 #include "log/checkpoint_files.h"
 #include "log/file_names.h"
 #include "metadata/batch.h"
@@ -20,19 +21,11 @@ namespace {
 
 using metadata::ImageBuilder;
 
-constexpr std::string_view kDirectoryName = "__cluster_metadata-0";
 constexpr std::string_view kQuorumStateName = "quorum-state";
-constexpr std::string_view kSnapshotSuffix = ".checkpoint";
 constexpr size_t kMostSnapshotBytes = size_t{1} << 32;
 constexpr size_t kMostSmallFileBytes = 1 << 20;
 constexpr size_t kReadBytes = 1 << 20;
 constexpr size_t kKeptSnapshots = 2;
-
-std::string SnapshotName(Offset end_offset, LeaderEpoch epoch) {
-  char name[64];
-  std::snprintf(name, sizeof name, "%020lld-%010d", static_cast<long long>(end_offset.value()), epoch.value());
-  return std::string(name) + std::string(kSnapshotSuffix);
-}
 
 bool IsDigits(std::string_view text) {
   return std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
@@ -157,7 +150,7 @@ MetadataLog::MetadataLog(io::FileSystem& files, Options options, LogSink& log)
     : files_(files),
       options_(std::move(options)),
       log_(log),
-      directory_(options_.metadata_dir + "/" + std::string(kDirectoryName)) {}
+      directory_(options_.metadata_dir + "/" + std::string(kMetadataLogName)) {}
 MetadataLog::~MetadataLog() = default;
 
 std::string MetadataLog::SegmentPath(Offset base_offset) const {
@@ -508,7 +501,7 @@ Status MetadataLog::CutBack() {
 Status MetadataLog::WriteSnapshot(const metadata::MetadataImage& image, const metadata::QuorumControl& quorum,
                                   int64_t now_ms) const {
   const metadata::Provenance& from = image.provenance();
-  std::string path = PathOf(SnapshotName(from.last_offset + 1, from.last_epoch));
+  std::string path = PathOf(MetadataSnapshotName(from.last_offset + 1, from.last_epoch));
   std::vector<uint8_t> bytes =
       metadata::EncodeSnapshot(metadata::RecordsOf(image), from.last_epoch, from.last_timestamp_ms, now_ms, quorum);
   Result<std::unique_ptr<io::File>> file = files_.Open(path + ".part", io::OpenMode::kTruncate);

@@ -8,13 +8,13 @@ namespace kb::metadata {
 namespace {
 
 constexpr std::array<Feature, 7> kFeatures = {{
-    {kMetadataVersionFeature, kOldestMetadataVersion, kLatestMetadataVersion, kLatestMetadataVersion, true},
-    {"eligible.leader.replicas.version", 0, 1, 1, true},
-    {"group.version", 0, 1, 1, true},
-    {kKRaftVersionFeature, 0, 1, 0, true},
-    {"share.version", 0, 1, 0, false},
-    {"streams.version", 0, 1, 0, false},
-    {"transaction.version", 0, 2, 0, false},
+    {kMetadataVersionFeature, kOldestMetadataVersion, kLatestMetadataVersion, true, kOldestMetadataVersion},
+    {"eligible.leader.replicas.version", 0, 1, true, 26},
+    {"group.version", 0, 1, true, 22},
+    {kKRaftVersionFeature, 0, 1, true, 21},
+    {"share.version", 0, 1, false, 28},
+    {"streams.version", 0, 1, false, 29},
+    {"transaction.version", 0, 2, false, 24},
 }};
 
 // From level kOldestMetadataVersion on.
@@ -31,6 +31,16 @@ std::span<const Feature> SupportedFeatures() { return kFeatures; }
 const Feature* FindFeature(std::string_view name) {
   auto feature = std::find_if(kFeatures.begin(), kFeatures.end(), [&](const Feature& f) { return f.name == name; });
   return feature == kFeatures.end() ? nullptr : &*feature;
+}
+
+int16_t DefaultLevel(const Feature& feature, int16_t metadata_version) {
+  if (feature.name == kMetadataVersionFeature) return metadata_version;
+  return metadata_version >= feature.default_since ? feature.max_level : int16_t{0};
+}
+
+int16_t FormatLevel(const Feature& feature, int16_t metadata_version) {
+  if (!feature.served || feature.name == kKRaftVersionFeature) return 0;
+  return DefaultLevel(feature, metadata_version);
 }
 
 std::string_view MetadataVersionName(int16_t level) {

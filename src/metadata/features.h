@@ -19,14 +19,18 @@ struct Feature {
   std::string_view name;
   int16_t min_level;
   int16_t max_level;
-  int16_t format_level;  // what formatting a directory finalizes; 0: nothing
   bool served;           // false: kept and reported, and nothing here acts on it yet
+  int16_t default_since;  // Apache Kafka formats with max_level from this metadata.version on, with level 0 before
 };
 
 // In the order in which Apache Kafka's bootstrap writes them: metadata.version first, then by name.
 std::span<const Feature> SupportedFeatures();
 // nullptr for a feature that we do not know.
 const Feature* FindFeature(std::string_view name);
+// What formatting for a metadata.version finalizes where nobody asks for a level: Apache Kafka's, and ours, which leaves
+// out what is not served and decides on kraft.version by the quorum.
+int16_t DefaultLevel(const Feature& feature, int16_t metadata_version);
+int16_t FormatLevel(const Feature& feature, int16_t metadata_version);
 // "4.3-IV0"; "" for a level that we do not know.
 std::string_view MetadataVersionName(int16_t level);
 

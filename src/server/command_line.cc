@@ -11,6 +11,7 @@ const char kUsageText[] =
     "usage: kafka-broker [server.properties] [--override key=value]... [flags of the process]\n"
     "       kafka-broker dump-log --files FILE[,FILE...] [option]...   prints log, index and snapshot files\n"
     "       kafka-broker verify DIR [DIR...]                           checks data directories; changes nothing\n"
+    "       kafka-broker storage COMMAND [option]...                   formats data directories, says what they are\n"
     "\n"
     "  server.properties        Apache Kafka's configuration; without it a broker on port 9092 with its data in "
     "./data\n"

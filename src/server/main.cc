@@ -1,5 +1,6 @@
 // kafka-broker [server.properties] [--override key=value]… [process flags]
 // kafka-broker dump-log … | verify …        look at files (room inspect), no broker
+// kafka-broker storage …                    formats directories (room storage), no broker
 //
 // Exit codes: 0 clean stop · 1 failure while running · 64 usage · 65 foreign or damaged data · 74 I/O · 78
 // configuration. SIGTERM and SIGINT stop in order, a second one at once; SIGHUP is noted. All signals are this
@@ -28,6 +29,7 @@
 #include "server/glog_sink.h"
 #include "server/node.h"
 #include "server/options.h"
+#include "storage/cli.h"
 
 DEFINE_int32(reactors, 0, "event loops that serve connections; 0: one for each CPU the process may use");
 DEFINE_int32(disk_threads, 4, "most threads for work that may block: fsync, cold reads, recovery");
@@ -220,6 +222,9 @@ int Main(int argc, char** argv) {
   std::error_code unknown;
   const std::string here = std::filesystem::current_path(unknown).string();
   std::optional<int> done = inspect::RunSubcommand(io::RealFileSystem(), here, argc, argv, std::cout, std::cerr);
+  if (done) return *done;
+  Random random(EntropySeed());
+  done = storage::RunSubcommand({io::RealFileSystem(), random, SystemClock().WallMs(), std::cout, std::cerr}, argc, argv);
   if (done) return *done;
   Result<CommandLine> line = ParseCommandLine(argc, argv);
   if (!line.ok()) {
