@@ -8,7 +8,6 @@ import datetime
 import difflib
 import os
 import re
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,8 +16,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib
 import batch  # noqa: E402
 import groups  # noqa: E402
 import harness  # noqa: E402
+import java_tools  # noqa: E402
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 GROUPS = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand"
 CONFIG = {"group.consumer.min.heartbeat.interval.ms": "100", "group.consumer.heartbeat.interval.ms": "200",
           "group.consumer.assignment.interval.ms": "0", "group.consumer.session.timeout.ms": "50000"}
@@ -31,32 +30,6 @@ TOPICS = {"one": 3, "two": 1}
 def hours_ago(hours):
     at = datetime.datetime.fromtimestamp(NOW_MS / 1000 - hours * 3600, datetime.timezone.utc)
     return at.strftime("%Y-%m-%dT%H:%M:%S.000")
-
-
-class Tools:
-    """A JVM that runs the tool's class for one command after another."""
-
-    def __init__(self):
-        self.process = subprocess.Popen(
-            harness.oracle_java(CLASSES, "-Xmx256m", *harness.QUICK_JVM) + [os.path.join(HERE, "java", "Tools.java")],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=harness.die_with_parent)
-
-    def run(self, *arguments):
-        """Exit status, standard output, standard error."""
-        fields = ["", GROUPS, *arguments]
-        self.process.stdin.write("\t".join(base64.b64encode(f.encode()).decode() for f in fields) + "\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        if not line:
-            raise AssertionError("the JVM has ended")
-        t=time.monotonic(); status, output, errors = line.rstrip("\n").split("\t")
-        return int(status), base64.b64decode(output).decode(), base64.b64decode(errors).decode()
-
-    def end(self):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
 
 
 class Stage:
@@ -134,7 +107,7 @@ class Stage:
     # ---- the tool
 
     def tool(self, *arguments):
-        status, output, errors = self.test.tools.run("--bootstrap-server", self.broker.address, *arguments)
+        status, output, errors = self.test.tools.run(GROUPS, "--bootstrap-server", self.broker.address, *arguments)
         lines = [self.plain(line) for line in (output + errors).splitlines() if not line.startswith("\t")]  # no stacks
         self.printed += ["$ " + " ".join(arguments), "exit status %d" % status] + sorted(line for line in lines if line)
         return output
@@ -213,8 +186,8 @@ class ConsumerGroupsTool(harness.WithLastWords):
     def test_what_it_prints_is_what_it_prints_of_apache_kafka(self):
         folder = tempfile.TemporaryDirectory(prefix="kafka-broker-tool-")
         self.addCleanup(folder.cleanup)
-        self.folder, self.events, self.tools = folder.name, groups.Events(), Tools()
-        self.addCleanup(self.tools.end)
+        self.folder, self.events, self.tools = folder.name, groups.Events(), java_tools.Tools(CLASSES)
+        self.addCleanup(self.tools.close)
         self.members = groups.java_host(CLASSES, self.events)
         self.addCleanup(self.members.kill)
         printed = {}
