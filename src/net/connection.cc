@@ -13,7 +13,6 @@
 namespace kb::net {
 namespace {
 
-constexpr size_t kPrefixBytes = 4;
 constexpr size_t kSlotsKept = 4;         // of an idle connection: 400 bytes
 constexpr size_t kMostParts = 48;        // pieces of memory in one write
 constexpr size_t kMostSlicesAsParts = 12;  // a small response of more is copied together
@@ -144,6 +143,8 @@ void Connection::Consume(ByteView& bytes) {
       DeliverFrame();
     } else if (bytes.empty() || (!FrameStarted() && !CanDeliver())) {
       return;
+    } else if (texts_ != nullptr) {
+      TakeText(bytes);
     } else if (header_bytes_ < sizeof header_) {
       TakeHeader(bytes);
     } else {
@@ -161,6 +162,7 @@ void Connection::TakeHeader(ByteView& bytes) {
   if (header_bytes_ < sizeof header_) return;
   int32_t size = LoadBigEndian<int32_t>(header_);
   if (size <= 0 || static_cast<uint32_t>(size) > set_.options_.most_frame_bytes) {
+    if (BeginTexts()) return;
     set_.metrics_.closed_oversized->Add();
     return CloseBecause("a request whose size is not allowed",
                         std::to_string(size) + " bytes announced, 1 to " +
@@ -176,6 +178,31 @@ void Connection::TakeBody(ByteView& bytes) {
   if (needed > frame_.size()) GrowFrame(needed == frame_size_ ? needed : std::min<size_t>(frame_size_, 2 * needed));
   std::copy_n(bytes.data(), count, frame_.data() + frame_filled_);
   frame_filled_ += static_cast<uint32_t>(count);
+  bytes = bytes.subspan(count);
+}
+
+bool Connection::BeginTexts() {
+  if (next_sequence_ > 0 || set_.texts_ == nullptr || !set_.texts_->Takes(listener_, header_)) return false;
+  texts_ = set_.texts_;
+  ByteView first(header_);
+  TakeText(first);
+  return true;
+}
+
+// All that has arrived of a text is in frame_, which is no larger; until it ends there is a byte more to come.
+void Connection::TakeText(ByteView& bytes) {
+  if (!FrameStarted()) {
+    set_.NoteFrameStart(*this);
+    header_bytes_ = sizeof header_;
+    empty_line_ = EmptyLine();
+  }
+  const ByteView fitting = bytes.first(std::min(bytes.size(), kMostTextBytes - frame_filled_));
+  const std::optional<size_t> end = empty_line_.Find(fitting);
+  const size_t count = end.value_or(fitting.size());
+  GrowFrame(frame_filled_ + count);
+  std::copy_n(bytes.data(), count, frame_.data() + frame_filled_);
+  frame_filled_ += static_cast<uint32_t>(count);
+  frame_size_ = end || frame_filled_ == kMostTextBytes ? frame_filled_ : frame_filled_ + 1;
   bytes = bytes.subspan(count);
 }
 
@@ -204,6 +231,10 @@ void Connection::DeliverFrame() {
   slots_.emplace_back().request_bytes = static_cast<uint32_t>(frame.bytes().size());
   in_work_bytes_ += frame.bytes().size();
   ++unanswered_;
+  if (texts_ != nullptr) {
+    set_.Touch(*this);
+    return texts_->OnText(*this, next_sequence_++, std::move(frame));
+  }
   set_.metrics_.frames->Add();
   set_.handler_.OnFrame(*this, next_sequence_++, std::move(frame));
 }
@@ -243,7 +274,7 @@ void Connection::DeliverKept() {
 
 void Connection::NoteProgress(size_t bytes) {
   set_.metrics_.bytes_in->Add(bytes);
-  set_.Touch(*this);
+  if (texts_ == nullptr) set_.Touch(*this);
   progress_bytes_ += static_cast<uint32_t>(bytes);
   if (FrameStarted() && progress_bytes_ >= ConnectionSet::kProgressBytes) set_.NoteFrameStart(*this);
 }
@@ -272,6 +303,7 @@ void Connection::ResumeDelivery() {
 
 void Connection::Respond(uint64_t sequence, Response response, Then then) {
   if (phase_ == Phase::kLingering || closed()) return;
+  KB_CHECK(prefix_bytes() + response.size() > 0);
   Slot& slot = SlotOf(sequence);
   StoreBigEndian(slot.size_prefix, static_cast<int32_t>(response.size()));
   queued_bytes_ += response.memory_bytes();
@@ -290,6 +322,14 @@ void Connection::CloseAfter(uint64_t sequence) {
   if (phase_ == Phase::kLingering || closed()) return;
   Settle(SlotOf(sequence), Slot::State::kCloseHere);
   StopDelivering();
+}
+
+uint64_t Connection::AddAnswer() {
+  if (phase_ == Phase::kLingering || closed()) return next_sequence_;
+  KB_CHECK(unanswered_ > 0);
+  slots_.emplace_back();
+  ++unanswered_;
+  return next_sequence_++;
 }
 
 Connection::Slot& Connection::SlotOf(uint64_t sequence) {
@@ -405,7 +445,7 @@ bool Connection::Gather(Batch& batch) {
 // as far as it goes.
 bool Connection::GatherSlot(const Slot& slot, uint64_t skip, Batch& batch) {
   const Response& response = slot.response;
-  bool small = kPrefixBytes + response.size() <= kOneWriteBytes;
+  bool small = prefix_bytes() + response.size() <= kOneWriteBytes;
   bool copies_all = small && response.slices().size() > kMostSlicesAsParts;
   if (small && batch.count > 0) {
     size_t copied = copies_all ? response.size() : response.size() - response.memory_bytes();
@@ -414,11 +454,11 @@ bool Connection::GatherSlot(const Slot& slot, uint64_t skip, Batch& batch) {
       return true;
     }
   }
-  if (skip < kPrefixBytes) {
+  if (skip < prefix_bytes()) {
     batch.Add(ByteView(slot.size_prefix).subspan(skip));
     skip = 0;
   } else {
-    skip -= kPrefixBytes;
+    skip -= prefix_bytes();
   }
   for (const Slice& slice : response.slices()) {
     if (skip >= slice.size) {
@@ -495,7 +535,7 @@ void Connection::Advance(uint64_t bytes) {
       PopSlot();
       continue;
     }
-    uint64_t total = kPrefixBytes + slot.response.size();
+    uint64_t total = prefix_bytes() + slot.response.size();
     if (slot.state != Slot::State::kReady || sent_of_first_ < total) break;
     sent_of_first_ -= total;
     bool close_behind = slot.close_behind;

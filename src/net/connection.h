@@ -13,6 +13,8 @@
 //   - the reactor's memory account for small frames is full; or a frame above kLargeFrameBytes waits for room for all of it
 //     in the account for large ones. (It asks once its first kFreeBytes are here: announcing costs nothing.)
 //
+// A connection may be one of texts instead of frames: see net/text.h.
+//
 // A client that has shut down its sending side still gets its answers; then the connection closes.
 // A file range that turns out shorter than promised closes the connection: padding it would be inventing records.
 //
@@ -29,6 +31,7 @@
 #include "net/memory.h"
 #include "net/response.h"
 #include "net/socket.h"
+#include "net/text.h"
 #include "reactor/intrusive_list.h"
 #include "reactor/poller.h"
 #include "reactor/reactor.h"
@@ -88,6 +91,9 @@ class Connection final : private reactor::IoHandler,
   void NoResponse(uint64_t sequence);
   // No answer either: what precedes is answered, then the connection closes.
   void CloseAfter(uint64_t sequence);
+  // Room for one more answer behind all others, for one that comes in pieces: its sequence, answered as a frame's. Only
+  // while an answer is owed.
+  uint64_t AddAnswer();
   // At once; unsent answers are dropped. The reason goes to the log, rate-limited; empty: nothing is logged.
   void Close(std::string_view reason = {});
 
@@ -144,6 +150,8 @@ class Connection final : private reactor::IoHandler,
   void Consume(ByteView& bytes);
   void TakeHeader(ByteView& bytes);
   void TakeBody(ByteView& bytes);
+  bool BeginTexts();
+  void TakeText(ByteView& bytes);
   void GrowFrame(size_t capacity);
   void DeliverFrame();
   bool CanDeliver() const;
@@ -157,6 +165,7 @@ class Connection final : private reactor::IoHandler,
   void Forget();  // what comes while lingering
 
   // Answering.
+  size_t prefix_bytes() const { return texts_ == nullptr ? sizeof Slot::size_prefix : 0; }
   Slot& SlotOf(uint64_t sequence);
   void Settle(Slot& slot, Slot::State state);
   void RunStep();
@@ -203,7 +212,10 @@ class Connection final : private reactor::IoHandler,
   bool read_blocked_ = false;  // was readable and may not be read: not even asked for
   bool overdraft_ = false;     // may finish its frame though the account is full
 
-  // The frame that is arriving.
+  TextHandler* texts_ = nullptr;  // set: this is a connection of texts
+  EmptyLine empty_line_;          // of the text that is arriving
+
+  // The frame, or text, that is arriving.
   uint8_t header_[4];
   uint8_t header_bytes_ = 0;
   uint32_t frame_size_ = 0;

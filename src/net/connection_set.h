@@ -69,6 +69,9 @@ class ConnectionSet {
   ConnectionSet(const ConnectionSet&) = delete;
   ConnectionSet& operator=(const ConnectionSet&) = delete;
 
+  // Who answers texts (net/text.h); outlives this. Before the first connection; nobody does otherwise.
+  void set_texts(TextHandler* texts) { texts_ = texts; }
+
   reactor::Reactor& home() const { return home_; }
   const ConnectionOptions& options() const { return options_; }
   size_t size() const { return connections_.size(); }
@@ -110,6 +113,7 @@ class ConnectionSet {
   reactor::Reactor& home_;
   const ConnectionOptions options_;
   FrameHandler& handler_;
+  TextHandler* texts_ = nullptr;
   RateLimitedLog log_;
   ConnectionMetrics metrics_;
   MemoryAccount small_;
