@@ -333,6 +333,29 @@ group::ConsumerGroupDescribeResponse GroupCoordinator::ConsumerGroupDescribe(
   return hosted->shard().ConsumerGroupDescribe(request);
 }
 
+group::OffsetsPage GroupCoordinator::OffsetsAfter(const PartitionId& partition, const group::OffsetsPlace& after,
+                                                  size_t most) const {
+  std::shared_ptr<Hosted> hosted = Find(partition);
+  if (hosted == nullptr || hosted->state() != Hosted::State::kActive) return group::OffsetsPage();
+  return hosted->shard().OffsetsAfter(after, most);
+}
+
+group::GroupCounts GroupCoordinator::counts() const {
+  group::GroupCounts all;
+  for (const auto& [id, hosted] : hosted_) {
+    if (hosted->state() != Hosted::State::kActive) continue;
+    const group::GroupCounts some = hosted->shard().counts();
+    all.preparing_rebalance += some.preparing_rebalance;
+    all.completing_rebalance += some.completing_rebalance;
+    all.stable += some.stable;
+    all.empty += some.empty;
+    all.dead += some.dead;
+    all.other_types += some.other_types;
+    all.offsets += some.offsets;
+  }
+  return all;
+}
+
 group::ListGroupsResponse GroupCoordinator::ListGroups(const group::ListGroupsRequest& request) {
   group::ListGroupsResponse all;
   for (auto& [id, hosted] : hosted_) {

@@ -75,6 +75,10 @@ class GroupCoordinator {
                                                const group::DescribeGroupsRequest& request);
   group::ConsumerGroupDescribeResponse ConsumerGroupDescribe(const PartitionId& partition,
                                                              const group::ConsumerGroupDescribeRequest& request);
+  // Of one shard, see group::GroupShard. Nothing while it is not in service.
+  group::OffsetsPage OffsetsAfter(const PartitionId& partition, const group::OffsetsPlace& after, size_t most) const;
+  // Of all shards here that are in service.
+  group::GroupCounts counts() const;
   // Of all shards here. error: COORDINATOR_LOAD_IN_PROGRESS while one is loading.
   group::ListGroupsResponse ListGroups(const group::ListGroupsRequest& request);
 

@@ -5,6 +5,7 @@
 //   join.cc     JoinGroup: who may join, and when a rebalance begins and ends
 //   sync.cc     SyncGroup, Heartbeat, LeaveGroup: members of a generation
 //   offsets.cc  OffsetCommit, OffsetFetch, OffsetDelete, expiry, topic deletion
+//   offsets_page.cc     all of them, page by page
 //   admin.cc    ListGroups, DescribeGroups, DeleteGroups, ConsumerGroupDescribe
 //   consumer.cc         ConsumerGroupHeartbeat: who is in a consumer group
 //   consumer_target.cc  who is to have and has what
@@ -272,6 +273,9 @@ class GroupShard::Impl {
   // Answers what the member waits for, and removes it.
   void Evict(Step& step, Group& group, Member& member);
   void RestartSession(Group& group, Member& member, Now now);
+
+  // ── offsets_page.cc ──
+  OffsetsPage OffsetsAfter(const OffsetsPlace& after, size_t most) const;
 
   // ── offsets.cc ──
   void Commit(Step& step, Ticket ticket, OffsetCommitRequest request);

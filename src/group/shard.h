@@ -76,6 +76,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "group/config.h"
+#include "group/offsets_page.h"
 #include "group/outcome.h"
 #include "group/requests.h"
 #include "group/responses.h"
@@ -142,6 +143,10 @@ class GroupShard {
   ListGroupsResponse ListGroups(const ListGroupsRequest& request) const;
   DescribeGroupsResponse DescribeGroups(const DescribeGroupsRequest& request) const;
   ConsumerGroupDescribeResponse ConsumerGroupDescribe(const ConsumerGroupDescribeRequest& request) const;
+
+  // The committed offsets behind `after`, in order, of groups of every type: a page that looked at `most` (> 0)
+  // partitions and groups, whether they have any or not.
+  OffsetsPage OffsetsAfter(const OffsetsPlace& after, size_t most) const;
 
   // Topics are gone: their offsets go too, in steps of at most kMostRecordsPerWrite records, the first in this Outcome
   // and the others as timers that are due at once.
