@@ -139,6 +139,10 @@ Result<std::optional<TimestampOffset>> TimestampLookupJob::Run() {
   return FindTimestamp(*file_system_, directory_, segments_, *timestamp_, from_offset_);
 }
 
+Result<std::optional<int64_t>> OffsetTimeJob::Run() {
+  return FindTimeOf(*file_system_, directory_, segments_, offset_);
+}
+
 // ---- RemovalJob
 
 Status RemovalJob::Rename() {

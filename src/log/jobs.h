@@ -141,6 +141,20 @@ class TimestampLookupJob {
   std::vector<SegmentView> segments_;
 };
 
+// When the record at an offset, or the first behind it, was made: to the batch, see FindTimeOf (log/offset_lookup.h).
+class OffsetTimeJob {
+ public:
+  // nullopt: not known (no such record, none of its batch's time, damage).
+  Result<std::optional<int64_t>> Run();
+
+ private:
+  friend class Log;
+  io::FileSystem* file_system_ = nullptr;
+  std::string directory_;
+  Offset offset_{0};
+  std::vector<SegmentView> segments_;  // the one with the offset, and the next in case it has no batch there
+};
+
 // Removes files that have been taken out of the log. Two steps: Rename gives them the suffix .deleted and is due at once;
 // Remove is due after file.delete.delay.ms (who was reading them by name is done then; slices keep their files anyway).
 // A crash in between is fine: the next Open removes .deleted files.

@@ -658,6 +658,16 @@ TimestampLookupJob Log::PrepareMaxTimestampLookup() const {
   return job;
 }
 
+OffsetTimeJob Log::PrepareOffsetTime(Offset offset) const {
+  OffsetTimeJob job;
+  job.file_system_ = &files_;
+  job.directory_ = directory_;
+  job.offset_ = std::max(offset, log_start_offset_);
+  const size_t first = SegmentAt(job.offset_);
+  for (size_t i = first; i < segments_.size() && i < first + 2; ++i) job.segments_.push_back(segments_[i]->View());
+  return job;
+}
+
 // ---- removal
 
 void Log::DeleteRecordsTo(Offset offset) {

@@ -236,6 +236,7 @@ class Log {
   // ---- look-ups
   TimestampLookupJob PrepareTimestampLookup(int64_t timestamp) const;
   TimestampLookupJob PrepareMaxTimestampLookup() const;
+  OffsetTimeJob PrepareOffsetTime(Offset offset) const;
   EpochEndOffset EndOffsetForEpoch(LeaderEpoch epoch) const { return epochs_.EndOffsetFor(epoch, log_end_offset_); }
 
   // ---- removal

@@ -103,6 +103,37 @@ Result<std::optional<TimestampOffset>> FindTimestamp(io::FileSystem& files, cons
   return Found();
 }
 
+namespace {
+
+std::optional<int64_t> TimeOf(const record::BatchHeader& header) {
+  const bool keeps_first =
+      header.timestamp_type() == record::TimestampType::kCreateTime && !header.delete_horizon_ms().has_value();
+  const int64_t time_ms = keeps_first ? header.base_timestamp() : header.max_timestamp();
+  if (time_ms < 0) return std::nullopt;
+  return time_ms;
+}
+
+}  // namespace
+
+Result<std::optional<int64_t>> FindTimeOf(io::FileSystem& files, const std::string& directory,
+                                          const std::vector<SegmentView>& segments, Offset offset) {
+  for (SegmentView view : segments) {
+    Status opened = view.Open(files, directory);
+    if (!opened.ok() && opened.error().kind == ErrorKind::kNotFound) continue;
+    KB_RETURN_IF_ERROR(opened);
+    view.integrity = nullptr;  // only a header is looked at, and nobody is sent anything
+    const Lookup at = SegmentReader(view).Find(offset, Blocking::kAllowed);
+    if (at.outcome == Lookup::kEnd) continue;
+    if (at.outcome != Lookup::kFound) return std::optional<int64_t>();
+    uint8_t bytes[record::kBatchHeaderBytes];
+    Result<size_t> got = view.log->ReadAt(at.batch.position, bytes);
+    if (!got.ok()) return got.error();
+    if (*got != sizeof bytes) return std::optional<int64_t>();
+    return TimeOf(record::BatchHeader(bytes));
+  }
+  return std::optional<int64_t>();
+}
+
 Result<std::optional<TimestampOffset>> FindMaxTimestamp(io::FileSystem& files, const std::string& directory,
                                                         const std::vector<SegmentView>& segments, Offset from_offset) {
   int64_t greatest = record::kNoTimestamp;

@@ -29,4 +29,10 @@ Result<std::optional<TimestampOffset>> FindTimestamp(io::FileSystem& files, cons
 Result<std::optional<TimestampOffset>> FindMaxTimestamp(io::FileSystem& files, const std::string& directory,
                                                         const std::vector<SegmentView>& segments, Offset from_offset);
 
+// The time of the first batch that reaches as far as `offset`: of its first record, which is the oldest, or, where that
+// is not kept, of its latest. Reads one header. nullopt: there is no such batch, it has no time, or damage is in the
+// way.
+Result<std::optional<int64_t>> FindTimeOf(io::FileSystem& files, const std::string& directory,
+                                          const std::vector<SegmentView>& segments, Offset offset);
+
 }  // namespace kb::log

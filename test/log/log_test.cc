@@ -581,5 +581,60 @@ TEST_F(LogTest, AFullTruncationStartsAnew) {
   EXPECT_EQ(log_->log_end_offset(), Offset(101));
 }
 
+// ---- times of offsets
+
+class OffsetTimeTest : public LogTest {
+ protected:
+  std::optional<int64_t> TimeOf(int64_t offset) {
+    Result<std::optional<int64_t>> time = log_->PrepareOffsetTime(Offset(offset)).Run();
+    EXPECT_TRUE(time.ok());
+    return time.ok() ? *time : std::nullopt;
+  }
+};
+
+TEST_F(OffsetTimeTest, IsThatOfTheFirstRecordOfTheBatch) {
+  Open();
+  EXPECT_EQ(TimeOf(0), std::nullopt);
+  for (int i = 0; i < 100; ++i) Append(BatchOf(3).At(kT0 + 1000 * i));
+  for (int64_t offset : {0, 1, 2, 3, 149, 150, 299}) EXPECT_EQ(TimeOf(offset), kT0 + 1000 * (offset / 3)) << offset;
+  EXPECT_EQ(TimeOf(300), std::nullopt) << "which is yet to come";
+}
+
+TEST_F(OffsetTimeTest, IsFoundInEverySegmentAfterARestart) {
+  Open();
+  for (int i = 0; i < 30; ++i) {
+    Append(BatchOf(2).At(kT0 + 1000 * i));
+    if (i % 7 == 6) {
+      ASSERT_TRUE(log_->Roll(kT0).ok());
+    }
+  }
+  ReopenCleanly();
+  for (int64_t offset = 0; offset < 60; ++offset) EXPECT_EQ(TimeOf(offset), kT0 + 1000 * (offset / 2)) << offset;
+}
+
+TEST_F(OffsetTimeTest, BelowTheLogStartIsThatOfTheLogStart) {
+  Open();
+  for (int i = 0; i < 10; ++i) Append(BatchOf(2).At(kT0 + 1000 * i));
+  log_->DeleteRecordsTo(Offset(8));
+  EXPECT_EQ(TimeOf(0), kT0 + 4000);
+  EXPECT_EQ(TimeOf(9), kT0 + 4000);
+}
+
+TEST_F(OffsetTimeTest, WithLogAppendTimeIsThatOfTheAppend) {
+  Open();
+  record::BatchOptions options;
+  options.log_append_time_ms = kT0 + 77;
+  record::BatchBuilder builder(options);
+  builder.Append(kT0, std::nullopt, Bytes("v"));
+  Append(builder.Build());
+  EXPECT_EQ(TimeOf(0), kT0 + 77);
+}
+
+TEST_F(OffsetTimeTest, IsNotKnownWhereNoneWasGiven) {
+  Open();
+  Append(BatchOf(1).At(-1));
+  EXPECT_EQ(TimeOf(0), std::nullopt);
+}
+
 }  // namespace
 }  // namespace kb::log
