@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "broker/error_count.h"
 #include "broker/handlers.h"
 #include "protocol/header.h"
 
@@ -47,6 +48,7 @@ reactor::Task<void> Serve(RequestContext& context, protocol::Reader& body) {
   co_await handled;
   using Ending = RequestContext::Ending;
   if (context.ending() == Ending::kNone || context.ending() == Ending::kClose) co_return;
+  if (const size_t errors = ErrorsIn(response)) context.shard().metrics().CountErrors(*FindRow(Request::kKey), errors);
   if (!Encode(context, response)) context.Close("an answer that this version cannot carry");
 }
 

@@ -65,6 +65,7 @@ void Dispatch::Start(net::Connection& connection, uint64_t sequence, const ApiRo
                      std::unique_ptr<RequestContext> context, size_t body_position) {
   Conversation& conversation = ConversationOf(connection);
   ++conversation.running;
+  shard_.metrics().CountRequest(row);
   net::ConnectionRef hold(connection);
   shard_.reactor().Spawn(Run(hold, sequence, row, std::move(context), body_position));
   // Most requests are done by now. One that waits and does not overlap keeps the next from being delivered.
@@ -111,6 +112,7 @@ void Dispatch::Finish(net::Connection& connection, uint64_t sequence, const ApiR
 }
 
 void Dispatch::Refuse(net::Connection& connection, uint64_t sequence, std::string_view reason) {
+  shard_.metrics().refused->Add();
   std::string address = connection.peer().Ip();
   shard_.client_log().Write(Severity::kWarning, std::string(reason) + address,
                             "closing " + connection.peer().ToString() + ": " + std::string(reason));

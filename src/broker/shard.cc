@@ -24,6 +24,8 @@ Shard::Shard(const Environment& environment, std::unique_ptr<partition::Partitio
       reactor_(environment.reactor),
       disk_(environment.disk),
       partitions_(std::move(partitions)),
+      metrics_(environment.registry, static_cast<size_t>(environment.reactor.index())),
+      lag_meter_(*partitions_, environment.disk),
       fetch_sessions_(SessionOptions(environment.cluster, environment.reactor), environment.reactor.random()),
       client_log_(environment.log, *environment.cluster.clock) {}
 

@@ -11,9 +11,11 @@
 
 #include "base/log_sink.h"
 #include "broker/fetch_session.h"
+#include "broker/metrics.h"
 #include "broker/options.h"
 #include "metadata/image.h"
 #include "partition/data_directories.h"
+#include "partition/lag_meter.h"
 #include "partition/partition_table.h"
 #include "reactor/completion.h"
 #include "reactor/published.h"
@@ -58,6 +60,7 @@ class Shard {
     reactor::Reactor& reactor;
     reactor::DiskPool& disk;
     LogSink& log;
+    metrics::Registry& registry;  // where it counts, as the shard of its reactor's index
   };
   Shard(const Environment& environment, std::unique_ptr<partition::PartitionTable> partitions);
   ~Shard();
@@ -69,6 +72,8 @@ class Shard {
   const std::string& cluster_id() const { return cluster_.options.cluster_id; }
   const Clock& clock() const { return *cluster_.clock; }
   partition::PartitionTable& partitions() { return *partitions_; }
+  partition::LagMeter& lag_meter() { return lag_meter_; }
+  const BrokerMetrics& metrics() const { return metrics_; }
   FetchSessionCache& fetch_sessions() { return fetch_sessions_; }
   RateLimitedLog& client_log() { return client_log_; }  // about what clients did wrong
   coordinator::GroupCoordinator& groups() { return *groups_; }
@@ -102,6 +107,8 @@ class Shard {
   reactor::Reactor& reactor_;
   reactor::DiskPool& disk_;
   std::unique_ptr<partition::PartitionTable> partitions_;
+  const BrokerMetrics metrics_;
+  partition::LagMeter lag_meter_;
   FetchSessionCache fetch_sessions_;
   RateLimitedLog client_log_;
   std::unique_ptr<coordinator::GroupCoordinator> groups_;

@@ -97,6 +97,7 @@ reactor::Task<bool> Partition::Clean(CleaningOptions options, std::function<void
     co_await discard;
   }
   log_->CleanCompleted(job);
+  Count(job.statistics(), done);
   if (!done.ok()) {
     CleaningFailed(done.error(), options.retry_ms);
   } else if (*done) {
@@ -107,6 +108,16 @@ reactor::Task<bool> Partition::Clean(CleaningOptions options, std::function<void
   is_being_cleaned_ = false;
   cleaned_.NotifyAll();
   co_return done.ok() && *done;
+}
+
+void Partition::Count(const log::CleanStatistics& statistics, const Result<bool>& done) {
+  const PartitionMetrics& metrics = environment_.metrics;
+  metrics.cleaner_read_bytes->Add(statistics.read_bytes);
+  metrics.cleaner_written_bytes->Add(statistics.written_bytes);
+  if (!done.ok()) metrics.failed_cleanings->Add();
+  if (!done.ok() || !*done) return;
+  metrics.cleanings->Add();
+  metrics.cleaner_removed_records->Add(statistics.records_removed);
 }
 
 void Partition::CleaningFailed(const Error& error, int64_t retry_ms) {

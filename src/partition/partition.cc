@@ -429,6 +429,7 @@ reactor::Task<ReadOutcome> Partition::Read(ReadRequest request) {
 
 void Partition::TellOfDamage() {
   for (const log::FoundDamage& damage : log_->TakeFoundDamage()) {
+    environment_.metrics.damage->Add();
     const log::Stretch& stretch = damage.stretch;
     std::string line = name_.ToString() + ": " + damage.path + " is damaged from byte " + std::to_string(stretch.begin) +
                        " to " + std::to_string(stretch.end);
@@ -458,6 +459,7 @@ reactor::Task<uint64_t> Partition::ScrubSome(log::ScrubCursor& cursor) {
   }
   if (!log_->ScrubCompleted(*job)) cursor.SkipSegment();
   TellOfDamage();
+  environment_.metrics.scrubbed_bytes->Add(job->bytes());
   co_return job->bytes();
 }
 

@@ -32,6 +32,7 @@
 #include "log/jobs.h"
 #include "log/log.h"
 #include "model/ids.h"
+#include "partition/metrics.h"
 #include "protocol/error_code.h"
 #include "reactor/completion.h"
 #include "reactor/disk_pool.h"
@@ -162,6 +163,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
     LogSink& log;
     BrokerId node_id;
     RateLimitedLog& damage_log;
+    const PartitionMetrics& metrics;
     // The device under the log failed. Called once by each partition that notices.
     std::function<void(const Error&)> on_storage_failure;
   };
@@ -252,6 +254,8 @@ class Partition : public std::enable_shared_from_this<Partition> {
   std::optional<log::CleanablePart> Cleanable(int64_t now_ms);
   // replaced: takes what is to be removed later. Whether it came to its end; what is wrong is logged.
   reactor::Task<bool> Clean(CleaningOptions options, std::function<void(log::RemovalJob)> replaced);
+  // It is to be compacted, and is not any more, because a cleaning met damage.
+  bool is_uncleanable() const { return config_.log.cleanup_compact && !may_be_cleaned_; }
   // Ends a cleaning that is under way and lets none begin any more.
   reactor::Task<void> StopCleaning();
   // Likewise, but for a while.
@@ -299,6 +303,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   reactor::Task<Result<bool>> RunCleaning(log::CleanJob& job, double most_bytes_per_second,
                                           const std::function<void(log::RemovalJob)>& replaced);
   reactor::Task<void> Throttle(uint64_t bytes, double most_bytes_per_second);
+  void Count(const log::CleanStatistics& statistics, const Result<bool>& done);
   void CleaningFailed(const Error& error, int64_t retry_ms);
   void StartFlush();
   // Goes on when what is below `end` (exclusive) is on the disk, or never will be.

@@ -8,7 +8,11 @@
 namespace kb::partition {
 
 PartitionTable::PartitionTable(const Environment& environment)
-    : environment_(environment), damage_log_(environment.log, environment.clock, /*burst=*/10) {}
+    : environment_(environment),
+      own_registry_(environment.registry == nullptr ? std::make_unique<metrics::Registry>(1) : nullptr),
+      metrics_(own_registry_ != nullptr ? PartitionMetrics::Of(*own_registry_, 0)
+                                        : PartitionMetrics::Of(*environment.registry, environment.metrics_shard)),
+      damage_log_(environment.log, environment.clock, /*burst=*/10) {}
 PartitionTable::~PartitionTable() = default;
 
 std::shared_ptr<PartitionTable::Entry> PartitionTable::FindEntry(const PartitionId& id) const {
@@ -135,6 +139,7 @@ reactor::Task<Status> PartitionTable::Serve(std::shared_ptr<Entry> entry, const 
                                      environment_.log,
                                      environment_.node_id,
                                      damage_log_,
+                                     metrics_,
                                      [this, directory = request.data_directory](const Error& error) {
                                        environment_.on_storage_failure(directory, error);
                                      }};
@@ -215,10 +220,34 @@ struct Acknowledgements {
 }  // namespace
 
 ProduceOutcome PartitionTable::Append(Entry& entry, const ProduceItem& item, const ProduceOptions& options) {
-  if (entry.partition != nullptr) return entry.partition->Produce(item.batch, options, decompressor_);
   ProduceOutcome outcome;
-  outcome.error = ErrorCode::kKafkaStorageError;
+  if (entry.partition == nullptr) {
+    outcome.error = ErrorCode::kKafkaStorageError;
+    return outcome;
+  }
+  outcome = entry.partition->Produce(item.batch, options, decompressor_);
+  if (!outcome.is_long) CountAppended(item, outcome);
   return outcome;
+}
+
+// A duplicate counts again: it came, and was answered as if it had been appended.
+void PartitionTable::CountAppended(const ProduceItem& item, const ProduceOutcome& outcome) {
+  if (outcome.error != ErrorCode::kNone || item.batch.size() < record::kBatchHeaderBytes) return;
+  metrics_.messages_in->Add(static_cast<uint64_t>(record::BatchHeader(item.batch).record_count()));
+  metrics_.bytes_in->Add(item.batch.size());
+}
+
+PartitionTable::Condition PartitionTable::condition() const {
+  Condition condition;
+  for (const auto& [id, entry] : entries_) {
+    if (entry->partition == nullptr) {
+      ++(entry->failed ? condition.offline : condition.opening);
+      continue;
+    }
+    condition.offline += entry->partition->offline();
+    condition.uncleanable += entry->partition->is_uncleanable();
+  }
+  return condition;
 }
 
 bool PartitionTable::WaitsStill(const ProduceOutcome& outcome, const std::shared_ptr<Partition>& partition) {
@@ -234,7 +263,9 @@ reactor::Task<ProduceOutcome> PartitionTable::AppendLong(std::shared_ptr<Partiti
     return record::ValidateBatch(item.batch, checks, decompressor);
   });
   record::ValidatedBatch validated = co_await run;
-  co_return partition->ProduceValidated(std::move(validated), checks, options);
+  ProduceOutcome outcome = partition->ProduceValidated(std::move(validated), checks, options);
+  CountAppended(item, outcome);
+  co_return outcome;
 }
 
 // Behind what earlier requests have brought for the same partition: batches of one producer must not overtake each other.

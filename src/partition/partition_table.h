@@ -89,6 +89,9 @@ class PartitionTable {
     // A data directory's device failed, as a partition here noticed; perhaps more than once.
     std::function<void(const std::string& data_directory, const Error&)> on_storage_failure;
     ReplicaMoves* moves = nullptr;  // nullptr: none can be moved
+    // Where its partitions count, and as which shard; without one they count for themselves.
+    metrics::Registry* registry = nullptr;
+    size_t metrics_shard = 0;
   };
 
   explicit PartitionTable(const Environment& environment);
@@ -149,6 +152,14 @@ class PartitionTable {
   reactor::Task<bool> Clean(PartitionId id, CleaningOptions options);  // see Partition
   reactor::Task<void> StopCleaning();                                  // of all
   size_t size() const { return entries_.size(); }
+  // Of those, how many there are that somebody should know of.
+  struct Condition {
+    size_t opening = 0;      // being recovered, or waiting for their turn
+    size_t offline = 0;      // could not be opened, or their device failed
+    size_t uncleanable = 0;  // see Partition
+  };
+  Condition condition() const;
+  const PartitionMetrics& metrics() const { return metrics_; }
   // That were opened, or failed to, since the start. From any thread.
   size_t done_opening() const { return done_opening_.load(std::memory_order_relaxed); }
 
@@ -184,6 +195,7 @@ class PartitionTable {
   void OpenNext();
   void Want(Entry& entry);
   std::shared_ptr<Entry> FindEntry(const PartitionId& id) const;
+  void CountAppended(const ProduceItem& item, const ProduceOutcome& outcome);
   ProduceOutcome Append(Entry& entry, const ProduceItem& item, const ProduceOptions& options);
   static bool WaitsStill(const ProduceOutcome& outcome, const std::shared_ptr<Partition>& partition);
   reactor::Task<ProduceOutcome> AppendLong(std::shared_ptr<Partition> partition, const ProduceItem& item,
@@ -214,6 +226,8 @@ class PartitionTable {
   reactor::Task<void> StopMoves();
 
   const Environment environment_;
+  const std::unique_ptr<metrics::Registry> own_registry_;
+  const PartitionMetrics metrics_;
   RateLimitedLog damage_log_;
   record::Decompressor decompressor_;
   std::unordered_map<PartitionId, std::shared_ptr<Entry>> entries_;

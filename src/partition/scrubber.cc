@@ -35,6 +35,7 @@ reactor::Task<void> Scrubber::Round() {
     co_await scrub;
   }
   ++statistics_.rounds;
+  table_.metrics().scrub_rounds->Add();
 }
 
 reactor::Task<void> Scrubber::ScrubPartition(PartitionId id) {

@@ -300,6 +300,7 @@ class FetchWork {
       }
     }
     if (part.bytes > 0) {
+      context_.shard().metrics().bytes_out->Add(static_cast<uint64_t>(part.bytes));
       uint32_t id = context_.AddFileRange(RangeOf(*outcome.slice, part.bytes));
       entry.records = protocol::Records::External(id, static_cast<uint64_t>(part.bytes));
     }
