@@ -240,6 +240,15 @@ Status CheckEarlyListeners(const Settings& settings, const Listeners& listeners)
   return {};
 }
 
+Status CheckHttpListeners(const Settings& settings, const Listeners& listeners) {
+  for (const std::string& name : settings.List("http.listeners")) {
+    if (name != "*" && listeners.FindBound(name) == nullptr) {
+      return NotAllowed("http.listeners", name, "* or among listeners");
+    }
+  }
+  return {};
+}
+
 AckDurability DurabilityNamed(std::string_view name) {
   if (name == "disk") return AckDurability::kDisk;
   return name == "os" ? AckDurability::kOs : AckDurability::kAuto;
@@ -268,6 +277,7 @@ void FillTopics(const Settings& s, ServerConfig* c) {
 }
 
 void FillSockets(const Settings& s, ServerConfig* c) {
+  c->http_listeners = s.List("http.listeners");
   c->socket_request_max_bytes = s.Int("socket.request.max.bytes");
   c->socket_send_buffer_bytes = s.Int("socket.send.buffer.bytes");
   c->socket_receive_buffer_bytes = s.Int("socket.receive.buffer.bytes");
@@ -379,6 +389,7 @@ Result<ServerConfig> LoadServerConfig(const ConfigInput& input) {
   KB_RETURN_IF_ERROR(CheckGroups(*settings));
   KB_RETURN_IF_ERROR(CheckLogDirs(*settings, config.log_dirs));
   KB_RETURN_IF_ERROR(CheckEarlyListeners(*settings, config.listeners));
+  KB_RETURN_IF_ERROR(CheckHttpListeners(*settings, config.listeners));
   FillTopics(*settings, &config);
   FillSockets(*settings, &config);
   FillGroups(*settings, &config);

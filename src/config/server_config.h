@@ -57,6 +57,7 @@ struct ServerConfig {
   int32_t num_recovery_threads_per_data_dir = 2;
 
   // Sockets and requests
+  std::vector<std::string> http_listeners;  // "*": all but the controllers'
   int32_t socket_request_max_bytes = 104'857'600;
   int32_t socket_send_buffer_bytes = 102'400;     // -1: the system's default
   int32_t socket_receive_buffer_bytes = 102'400;  // -1: the system's default

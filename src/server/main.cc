@@ -29,6 +29,7 @@
 #include "server/glog_sink.h"
 #include "server/node.h"
 #include "server/options.h"
+#include "server/process_metrics.h"
 #include "storage/cli.h"
 
 DEFINE_int32(reactors, 0, "event loops that serve connections; 0: one for each CPU the process may use");
@@ -104,7 +105,8 @@ class Process {
                                   reactors.all(),
                                   door.reactor(),
                                   EntropySeed(),
-                                  [this](const Error& error) { Die(error); }};
+                                  [this](const Error& error) { Die(error); },
+                                  ProcessMetrics};
     auto node = std::make_unique<Node>(environment, config_);
     Result<std::vector<uint16_t>> ports = node->Bind();
     if (!ports.ok()) return Refuse(ports.error());

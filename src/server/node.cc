@@ -10,7 +10,9 @@
 #include "log/log_directory.h"
 #include "metadata/topic_name.h"
 #include "reactor/run_on.h"
+#include "server/gauges.h"
 #include "server/options.h"
+#include "server/status_pages.h"
 
 namespace kb::server {
 
@@ -19,6 +21,9 @@ struct Node::Part {
   std::unique_ptr<broker::Shard> shard;
   std::unique_ptr<partition::Scrubber> scrubber;
   std::unique_ptr<broker::Dispatch> dispatch;
+  std::unique_ptr<Gauges> gauges;
+  std::unique_ptr<StatusPages> pages;
+  std::unique_ptr<http::Front> front;
   std::unique_ptr<net::ConnectionSet> connections;
 };
 
@@ -36,6 +41,7 @@ Node::Node(const Environment& environment, const config::ServerConfig& config)
   cluster_.save_checkpoints = [this] { return SaveCheckpoints(); };
   listeners_ = BrokerListeners(config);
   BuildShards();
+  BuildPages();
 }
 
 Node::~Node() {
@@ -86,9 +92,11 @@ void Node::BuildShards() {
             });
           }
         },
-        &mover_};
+        &mover_,
+        &registry_,
+        i};
     part.shard = std::make_unique<broker::Shard>(
-        broker::Shard::Environment{cluster_, reactor, environment_.disk, environment_.log},
+        broker::Shard::Environment{cluster_, reactor, environment_.disk, environment_.log, registry_},
         std::make_unique<partition::PartitionTable>(table));
     part.scrubber = std::make_unique<partition::Scrubber>(part.shard->partitions(), environment_.clock,
                                                           ScrubOptions(config_, parts_.size()));
@@ -109,6 +117,38 @@ void Node::BuildShards() {
   }
   acceptor_ = std::make_unique<net::Acceptor>(environment_.acceptor_reactor, environment_.transport,
                                               AcceptorOptions(config_), sets, environment_.log);
+}
+
+void Node::BuildPages() {
+  for (const std::unique_ptr<Part>& part : parts_) {
+    part->gauges = std::make_unique<Gauges>(registry_, *part->shard);
+    part->pages = std::make_unique<StatusPages>(
+        StatusPages::Environment{*part->shard, environment_.disk, registry_, [this] { return RefreshGauges(); },
+                                 [this] { return WhyNotReady(); }, environment_.process_metrics});
+    part->front = std::make_unique<http::Front>(*part->pages, HttpListeners(config_));
+    part->connections->set_texts(part->front.get());
+  }
+}
+
+// From any reactor, several at a time.
+reactor::Task<void> Node::RefreshGauges() {
+  auto each = [this](size_t i) { parts_[i]->gauges->Refresh(); };
+  auto refresh = reactor::RunOnEach(environment_.reactors, each);
+  co_await refresh;
+}
+
+// From any reactor.
+std::string Node::WhyNotReady() const {
+  switch (state_.load(std::memory_order_relaxed)) {
+    case State::kServing:
+      return "";
+    case State::kStopping:
+      return "stopping";
+    case State::kStarting:
+      break;
+  }
+  return "opening partitions: " + std::to_string(done_opening()) + " of " +
+         std::to_string(to_open_.load(std::memory_order_relaxed));
 }
 
 Result<std::vector<uint16_t>> Node::Bind() {
@@ -238,9 +278,11 @@ Status Node::LoadDirectories(const metadata::MetadataImage& image, const control
 }
 
 reactor::Task<void> Node::Start() {
+  to_open_.store(partitions(), std::memory_order_relaxed);
   environment_.acceptor_reactor.Post([this] { acceptor_->Start(); });
   auto open = controller_->OpenAll();
   co_await open;
+  if (!stopping_) state_.store(State::kServing, std::memory_order_relaxed);
   environment_.reactors[0]->Spawn(KeepHouse());
   environment_.reactors[0]->Spawn(WatchSpace());
   if (config_.log_cleaner_enable && !stopping_) StartCleaning();
@@ -399,6 +441,7 @@ void Node::TellShortage(const SpaceWatch::Change& change) {
 
 reactor::Task<Status> Node::Stop(int64_t deadline_ns) {
   stopping_ = true;
+  state_.store(State::kStopping, std::memory_order_relaxed);
   auto close_door = reactor::RunOn(environment_.acceptor_reactor, [this] { acceptor_->Stop(); });
   co_await close_door;
   auto quiesce = [this, deadline_ns](size_t i) -> reactor::Task<void> {

@@ -9,6 +9,7 @@
 // one thread under a simulator. Bind and Load are called by the thread that sets things up.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -35,9 +36,9 @@
 #include "net/connection_set.h"
 #include "partition/cleaning.h"
 #include "partition/data_directories.h"
+#include "reactor/completion.h"
 #include "reactor/disk_pool.h"
 #include "reactor/published.h"
-#include "reactor/completion.h"
 #include "reactor/reactor.h"
 #include "server/space_watch.h"
 
@@ -55,6 +56,7 @@ class Node {
     reactor::Reactor& acceptor_reactor;
     uint64_t seed;
     std::function<void(const Error&)> on_fatal;  // the process must end with code 1; perhaps from a reactor's thread
+    std::function<std::string()> process_metrics;  // see StatusPages; may be none
   };
 
   Node(const Environment& environment, const config::ServerConfig& config);
@@ -77,11 +79,15 @@ class Node {
 
  private:
   struct Part;  // what each reactor has
+  enum class State { kStarting, kServing, kStopping };
   Status LockDirectories();
   Status LoadMetadata(const controller::DataDirs& dirs);
   Status LoadDirectories(const metadata::MetadataImage& image, const controller::DataDirs& dirs);
   controller::NodeIdentity Identity(const controller::DataDirs& dirs, Random& random) const;
   void BuildShards();
+  void BuildPages();
+  reactor::Task<void> RefreshGauges();
+  std::string WhyNotReady() const;
   reactor::Task<void> KeepHouse();
   reactor::Task<void> WatchSpace();
   void TellShortage(const SpaceWatch::Change& change);
@@ -109,6 +115,8 @@ class Node {
   std::unique_ptr<reactor::Published<metadata::MetadataImage>> images_;
   std::unique_ptr<broker::ControllerLoop> controller_;
   bool stopping_ = false;
+  std::atomic<State> state_{State::kStarting};  // as stopping_, for all reactors
+  std::atomic<size_t> to_open_{0};
   // Who asks while the checkpoints are being written waits for the next writing.
   uint64_t checkpoints_wanted_ = 0, checkpoints_saved_ = 0;
   bool writing_checkpoints_ = false;

@@ -86,6 +86,18 @@ net::AcceptorOptions AcceptorOptions(const config::ServerConfig& config) {
   return options;
 }
 
+std::vector<bool> HttpListeners(const config::ServerConfig& config) {
+  const std::vector<std::string>& names = config.http_listeners;
+  const auto is_named = [&](std::string_view name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  std::vector<bool> listeners;
+  for (const config::Listener& listener : config.listeners.bound) {
+    listeners.push_back(is_named(listener.name) || (is_named("*") && !listener.is_controller));
+  }
+  return listeners;
+}
+
 std::vector<net::ListenerOptions> ListenerOptions(const config::ServerConfig& config) {
   std::vector<net::ListenerOptions> listeners;
   for (const config::Listener& listener : config.listeners.bound) {

@@ -21,6 +21,8 @@ group::GroupConfig GroupOptions(const config::ServerConfig& config);
 partition::Scrubber::Options ScrubOptions(const config::ServerConfig& config, size_t reactors);
 net::ConnectionOptions ConnectionOptions(const config::ServerConfig& config, size_t reactors);
 net::AcceptorOptions AcceptorOptions(const config::ServerConfig& config);
+// Whether HTTP is answered, of each listener.
+std::vector<bool> HttpListeners(const config::ServerConfig& config);
 std::vector<net::ListenerOptions> ListenerOptions(const config::ServerConfig& config);
 controller::MetadataLog::Options MetadataOptions(const config::ServerConfig& config);
 
