@@ -238,5 +238,13 @@ TEST(HostPort, IsReadInAllItsForms) {
   }
 }
 
+TEST_F(ServerConfigTest, HttpIsWhereListenersAreNamed) {
+  EXPECT_THAT(Load({})->http_listeners, ElementsAre("*"));
+  EXPECT_THAT(Load({{"http.listeners", ""}})->http_listeners, IsEmpty());
+  EXPECT_THAT(Load({{"http.listeners", "PLAINTEXT, CONTROLLER"}})->http_listeners,
+              ElementsAre("PLAINTEXT", "CONTROLLER"));
+  EXPECT_THAT(Refusal({{"http.listeners", "PLAINTEXT,INTERNAL"}}), HasSubstr("http.listeners"));
+}
+
 }  // namespace
 }  // namespace kb::config

@@ -99,6 +99,8 @@ class Probes(harness.BrokerTest):
     def check(self, probe):
         if self.null_records(probe):
             return self.check_null_records(probe)
+        if probe["name"] == "HTTP GET" and not harness.ORACLE and probe["listener"] == "broker":
+            return self.check_http(probe)
         outcome, data, still_open = self.answer(probe)
         if probe["name"] in NOT_SERVED and not harness.ORACLE:
             self.assertEqual("closed", outcome)
@@ -129,6 +131,12 @@ class Probes(harness.BrokerTest):
         else:
             self.assertEqual(probe["received"], data.hex())
         return None
+
+    def check_http(self, probe):
+        """Apache Kafka closes; here the port speaks HTTP, too (observe_test.py)."""
+        with self.connection(probe) as connection:
+            connection.send(sent_bytes(probe))
+            self.assertEqual(b"HTTP/1.1 ", connection.socket.recv(9, socket.MSG_WAITALL))
 
     def check_null_records(self, probe):
         """Apache Kafka never answers this one, nor anything else on that connection. We refuse the records."""
