@@ -13,6 +13,7 @@
 #include "message/producer_ids_record.h"
 #include "message/register_broker_record.h"
 #include "message/register_controller_record.h"
+#include "message/unregister_broker_record.h"
 #include "metadata/builder.h"
 
 namespace kb::controller {
@@ -225,6 +226,26 @@ void DecideControlledShutdown(const MetadataImage& image, BrokerId broker, Recor
 
 void DecideFence(const MetadataImage& image, BrokerId broker, RecordList& records) {
   AddFenced(image, broker, 1, records);
+}
+
+Refusal DecideUnregister(const MetadataImage& image, BrokerId node, BrokerId broker, RecordList& records) {
+  const metadata::BrokerRegistration* registration = image.FindBroker(broker);
+  const std::string name = "broker " + std::to_string(broker.value());
+  if (registration == nullptr) return {ErrorCode::kBrokerIdNotRegistered, name + " is not registered"};
+  // Apache Kafka does it, and the broker stays without a partition until it is started again.
+  if (broker == node) return {ErrorCode::kInvalidRequest, name + " is running: it answers this request"};
+  image.ForEachTopic([&](const metadata::Topic& topic) {
+    topic.ForEachPartition([&](int32_t index, const Partition& partition) {
+      if (partition.leader == broker || Contains(partition.isr, broker)) {
+        StepDown(image, topic, index, partition, broker, records);
+      }
+    });
+  });
+  message::UnregisterBrokerRecord record;
+  record.broker_id = broker.value();
+  record.broker_epoch = registration->epoch.value();
+  records.Add(record, 0);
+  return {};
 }
 
 void DecideAssignDirectories(const MetadataImage& image, BrokerId broker,

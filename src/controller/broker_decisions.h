@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "controller/refusal.h"
 #include "metadata/features.h"
 #include "metadata/image.h"
 #include "metadata/record.h"
@@ -49,6 +50,11 @@ void DecideUnfence(const metadata::MetadataImage& image, BrokerId broker, bool l
 // Takes the broker out of leadership everywhere, ISR into ELR where it was the last, and says that it is shutting down.
 void DecideControlledShutdown(const metadata::MetadataImage& image, BrokerId broker, metadata::RecordList& records);
 void DecideFence(const metadata::MetadataImage& image, BrokerId broker, metadata::RecordList& records);
+
+// Forgets a broker that is gone for good: INVALID_REQUEST for the node itself, which runs, BROKER_ID_NOT_REGISTERED for
+// one that nobody knows.
+Refusal DecideUnregister(const metadata::MetadataImage& image, BrokerId node, BrokerId broker,
+                         metadata::RecordList& records);
 
 // Records in which data directory a replica of this broker lies, where the image says something else.
 void DecideAssignDirectories(const metadata::MetadataImage& image, BrokerId broker,

@@ -22,7 +22,10 @@ template <typename Result>
 void Put(Arena& arena, const Refusal& refusal, Result& result) {
   result.error_code = static_cast<int16_t>(refusal.code);
   result.error_message = std::nullopt;
-  if (refusal && !refusal.message.empty()) result.error_message = arena.Copy(std::string_view(refusal.message));
+  if (!refusal || refusal.message.empty()) return;
+  // It may name what a client made up, at its full length; old versions cannot carry more than 32 KiB.
+  constexpr size_t kMostMessageBytes = 4096;
+  result.error_message = arena.Copy(std::string_view(refusal.message).substr(0, kMostMessageBytes));
 }
 
 }  // namespace kb::controller

@@ -24,6 +24,9 @@ constexpr std::array<std::string_view, 24> kMetadataVersionNames = {
     "4.0-IV1", "4.0-IV2", "4.0-IV3", "4.1-IV0", "4.1-IV1", "4.2-IV0", "4.2-IV1", "4.3-IV0"};
 static_assert(kMetadataVersionNames.size() == kLatestMetadataVersion - kOldestMetadataVersion + 1);
 
+// The levels of metadata.version that brought records, or fields of them, that the one before does not know.
+constexpr int16_t kLevelsOfChange[] = {8, 11, 13, 14, 15, 17, 23, 30};
+
 }  // namespace
 
 std::span<const Feature> SupportedFeatures() { return kFeatures; }
@@ -46,6 +49,15 @@ int16_t FormatLevel(const Feature& feature, int16_t metadata_version) {
 std::string_view MetadataVersionName(int16_t level) {
   if (level < kOldestMetadataVersion || level > kLatestMetadataVersion) return "";
   return kMetadataVersionNames[static_cast<size_t>(level - kOldestMetadataVersion)];
+}
+
+bool MetadataChangedSince(int16_t older, int16_t newer) {
+  return std::any_of(std::begin(kLevelsOfChange), std::end(kLevelsOfChange),
+                     [&](int16_t level) { return older < level && level <= newer; });
+}
+
+int16_t MetadataVersionNeeded(std::string_view feature, int16_t level) {
+  return feature == kElrFeature && level >= 1 ? int16_t{23} : int16_t{0};
 }
 
 Status CheckFeatureLevel(std::string_view name, int16_t level) {

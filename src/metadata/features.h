@@ -12,6 +12,7 @@ namespace kb::metadata {
 
 inline constexpr std::string_view kMetadataVersionFeature = "metadata.version";
 inline constexpr std::string_view kKRaftVersionFeature = "kraft.version";
+inline constexpr std::string_view kElrFeature = "eligible.leader.replicas.version";
 inline constexpr int16_t kLatestMetadataVersion = 30;  // 4.3-IV0
 inline constexpr int16_t kOldestMetadataVersion = 7;   // 3.3-IV3
 
@@ -34,8 +35,16 @@ int16_t FormatLevel(const Feature& feature, int16_t metadata_version);
 // "4.3-IV0"; "" for a level that we do not know.
 std::string_view MetadataVersionName(int16_t level);
 
+// Whether the log may hold, from level `older` (exclusive) up to `newer`, what the older level cannot say.
+bool MetadataChangedSince(int16_t older, int16_t newer);
+// The metadata.version that a level of a feature needs; 0: any.
+int16_t MetadataVersionNeeded(std::string_view feature, int16_t level);
+
 // kForeign, with a line that says what was found and what is known, for a feature or level outside the table.
 Status CheckFeatureLevel(std::string_view name, int16_t level);
+
+inline constexpr int16_t kScramSince = 11;        // 3.5-IV2
+inline constexpr int16_t kControllersSince = 15;  // 3.7-IV0: controllers register
 
 // Which record versions a controller writes under a metadata.version.
 struct RecordVersions {
