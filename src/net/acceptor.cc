@@ -151,7 +151,19 @@ void Acceptor::AcceptFrom(Door& door) {
   if (is_exhausted) Pause();
 }
 
+// Takes the socket if so.
+bool Acceptor::HoldsBack(std::unique_ptr<Socket>& socket) {
+  int64_t ms = options_.hold_back_ms ? options_.hold_back_ms(socket->peer()) : 0;
+  if (ms <= 0) return false;
+  std::unique_ptr<Socket> held = std::move(socket);
+  if (held_back_ >= kMostHeldBack) return true;
+  ++held_back_;
+  home_.After(ms * kNsPerMs, [this, held = std::move(held)] { --held_back_; });
+  return true;
+}
+
 void Acceptor::HandOver(std::unique_ptr<Socket> socket, int listener) {
+  if (HoldsBack(socket)) return;
   std::string ip = socket->peer().Ip();
   if (!ledger_->Enter(ip)) {
     log_.Write(Severity::kWarning, "per ip", "connection of " + ip + " refused: it has as many as it may have");

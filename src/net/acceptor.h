@@ -5,6 +5,8 @@
 //
 //   max.connections         reached: no listener is watched until one closes; peers wait in the backlog
 //   max.connections.per.ip  exceeded: the new one is closed at once
+//   whom to hold back       somebody else says: he is not let in, and hears of it after a while, so that he does not knock
+//                           again at once
 //   descriptors run out     waiting peers are turned away with the spare descriptor, then accepting pauses for kPauseNs
 //
 // Bind() before the reactor turns, from the thread that sets things up; everything else on the reactor.
@@ -36,6 +38,9 @@ struct AcceptorOptions {
   size_t most_connections_per_ip = INT32_MAX;              // max.connections.per.ip
   std::map<std::string, size_t> most_connections_of_ip;    // max.connections.per.ip.overrides; by Address::Ip()
   int backlog = 4096;                                      // the kernel caps it at net.core.somaxconn
+  // How many milliseconds a peer is to be held back before his connection is closed; 0: he is let in. Asked on the
+  // acceptor's reactor, once for each who knocks. Empty: nobody is.
+  std::function<int64_t(const Address&)> hold_back_ms;
 };
 
 // Who has been let in. Shared by the acceptor and every connection; touched on the acceptor's reactor only.
@@ -60,6 +65,7 @@ class Acceptor {
  public:
   static constexpr int64_t kPauseNs = 100'000'000;
   static constexpr int kAcceptsPerTurn = 64;
+  static constexpr size_t kMostHeldBack = 1000;  // each has a descriptor; who comes then is closed at once
 
   // All outlive it; `targets` also every connection.
   Acceptor(reactor::Reactor& home, Transport& transport, const AcceptorOptions& options,
@@ -83,6 +89,7 @@ class Acceptor {
 
   void AcceptFrom(Door& door);
   void HandOver(std::unique_ptr<Socket> socket, int listener);
+  bool HoldsBack(std::unique_ptr<Socket>& socket);
   void Pause();  // for kPauseNs: something is exhausted
   void Watch();
   void Unwatch();
@@ -97,6 +104,7 @@ class Acceptor {
   std::vector<std::unique_ptr<Door>> doors_;
   int listeners_ = 0;
   size_t next_target_ = 0;
+  size_t held_back_ = 0;
   bool started_ = false;
   bool paused_ = false;
   bool watching_ = false;
