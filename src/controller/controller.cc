@@ -260,29 +260,31 @@ void Controller::Stop() {
 
 // ---- requests ------------------------------------------------------------------------------------------------------
 
-TopicDecisionContext Controller::ContextFor(Arena& arena) { return {working(), rules_, random_, arena}; }
+TopicDecisionContext Controller::ContextFor(Arena& arena, MutationQuota* quota) {
+  return {working(), rules_, random_, arena, quota};
+}
 
 Decided<message::CreateTopicsResponse> Controller::CreateTopics(const message::CreateTopicsRequest& request,
-                                                                int16_t version, Arena& arena) {
+                                                                int16_t version, Arena& arena, MutationQuota* quota) {
   if (stopped_) return {Refuse(request, arena)};
   RecordList records;
-  message::CreateTopicsResponse response = DecideCreateTopics(ContextFor(arena), request, version, records);
+  message::CreateTopicsResponse response = DecideCreateTopics(ContextFor(arena, quota), request, version, records);
   return {response, Propose(records)};
 }
 
 Decided<message::DeleteTopicsResponse> Controller::DeleteTopics(const message::DeleteTopicsRequest& request,
-                                                                int16_t version, Arena& arena) {
+                                                                int16_t version, Arena& arena, MutationQuota* quota) {
   if (stopped_) return {Refuse(request, arena)};
   RecordList records;
-  message::DeleteTopicsResponse response = DecideDeleteTopics(ContextFor(arena), request, version, records);
+  message::DeleteTopicsResponse response = DecideDeleteTopics(ContextFor(arena, quota), request, version, records);
   return {response, Propose(records)};
 }
 
 Decided<message::CreatePartitionsResponse> Controller::CreatePartitions(
-    const message::CreatePartitionsRequest& request, int16_t version, Arena& arena) {
+    const message::CreatePartitionsRequest& request, int16_t version, Arena& arena, MutationQuota* quota) {
   if (stopped_) return {Refuse(request, arena)};
   RecordList records;
-  message::CreatePartitionsResponse response = DecideCreatePartitions(ContextFor(arena), request, version, records);
+  message::CreatePartitionsResponse response = DecideCreatePartitions(ContextFor(arena, quota), request, version, records);
   return {response, Propose(records)};
 }
 

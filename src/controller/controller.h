@@ -44,6 +44,14 @@ struct Decided {
   Offset answer_after = kNoOffset;
 };
 
+// The answer to a request whose errors only its handler can place. error: nothing of it has happened.
+template <typename Response>
+struct Outcome {
+  Response response;
+  ErrorCode error = ErrorCode::kNone;
+  std::string_view error_message = {};
+};
+
 class Controller {
  public:
   struct Options {
@@ -68,14 +76,15 @@ class Controller {
   // NOT_CONTROLLER.
   void Stop();
 
-  // --- Requests, after Start. Each is decided now.
+  // --- Requests, after Start. Each is decided now. quota: of the client, if he has one.
 
   Decided<message::CreateTopicsResponse> CreateTopics(const message::CreateTopicsRequest& request, int16_t version,
-                                                      Arena& arena);
+                                                      Arena& arena, MutationQuota* quota = nullptr);
   Decided<message::DeleteTopicsResponse> DeleteTopics(const message::DeleteTopicsRequest& request, int16_t version,
-                                                      Arena& arena);
+                                                      Arena& arena, MutationQuota* quota = nullptr);
   Decided<message::CreatePartitionsResponse> CreatePartitions(const message::CreatePartitionsRequest& request,
-                                                              int16_t version, Arena& arena);
+                                                              int16_t version, Arena& arena,
+                                                              MutationQuota* quota = nullptr);
   Decided<message::ElectLeadersResponse> ElectLeaders(const message::ElectLeadersRequest& request, Arena& arena);
   Decided<message::AlterPartitionReassignmentsResponse> AlterPartitionReassignments(
       const message::AlterPartitionReassignmentsRequest& request, Arena& arena);
@@ -83,8 +92,16 @@ class Controller {
   Offset AssignDirectories(const std::vector<std::pair<PartitionId, Uuid>>& places);
   Decided<ProducerIdBlock> AllocateProducerIds(BrokerId broker, BrokerEpoch broker_epoch);
 
-  // Any records that a decision elsewhere has made (configurations, quotas, ACLs). Returns what to wait for. Not after
-  // Stop.
+  // Any other decision: decide(records) reads working() and returns the response.
+  template <typename Response, typename Decision>
+  Decided<Outcome<Response>> Decide(const Decision& decide) {
+    metadata::RecordList records;
+    Response response = decide(records);
+    if (stopped_) return {{response, ErrorCode::kNotController, "this node is shutting down"}};
+    return {{response}, Propose(records)};
+  }
+
+  // Any records that a decision elsewhere has made. Returns what to wait for. Not after Stop.
   Offset Write(const metadata::RecordList& records);
 
   // --- The way to the disk.
@@ -122,6 +139,11 @@ class Controller {
   const metadata::ImagePtr& published() const { return published_; }
   const metadata::MetadataImage& working() const { return builder_->current(); }
   BrokerId node_id() const { return options_.node.node_id; }
+  const NodeIdentity& node() const { return options_.node; }
+  int min_insync_replicas() const { return options_.min_insync_replicas; }
+  Random& random() { return random_; }
+  // One beyond the last offset that is on the disk: the high watermark of the metadata log.
+  Offset committed_end() const { return committed_ + 1; }
   const std::string& cluster_id() const { return options_.cluster_id; }
   LeaderEpoch epoch() const { return epoch_; }
   bool stopped() const { return stopped_; }
@@ -143,7 +165,7 @@ class Controller {
   void ProposeAbort();
   // For a decision that wrote nothing and may have seen what is not on the disk yet.
   Offset WaitForAll() const;
-  TopicDecisionContext ContextFor(Arena& arena);
+  TopicDecisionContext ContextFor(Arena& arena, MutationQuota* quota);
 
   const Options options_;
   const TopicRules& rules_;
@@ -175,6 +197,11 @@ void RefuseAll(ErrorCode error, std::string_view message, message::CreatePartiti
 void RefuseAll(ErrorCode error, std::string_view message, message::ElectLeadersResponse& response);
 void RefuseAll(ErrorCode error, std::string_view message, message::AlterPartitionReassignmentsResponse& response);
 void RefuseAll(ErrorCode error, std::string_view message, ProducerIdBlock& block);
+template <typename Response>
+void RefuseAll(ErrorCode error, std::string_view message, Outcome<Response>& outcome) {
+  outcome.error = error;
+  outcome.error_message = message;
+}
 
 // Writes everything pending and waits for the disk: at start and at stop, where nobody needs to be told of changes.
 Status Drain(Controller& controller, MetadataLog& log);

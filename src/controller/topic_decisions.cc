@@ -40,6 +40,13 @@ const Refusal kTooManyRecords{ErrorCode::kPolicyViolation,
                               "the request's topics, configurations and partitions are more than " +
                                   std::to_string(kMostPartitionsPerRequest) + " together; split the request"};
 
+const Refusal kQuotaUsedUp{ErrorCode::kThrottlingQuotaExceeded,
+                           "the client's quota of partitions to create and delete is used up for now"};
+
+bool TakeQuota(const Context& context, size_t partitions) {
+  return context.quota == nullptr || context.quota->Take(partitions);
+}
+
 // The names that a request has more than once, in the order of their second mention.
 template <typename Topics>
 std::vector<std::string_view> DuplicateNames(const Topics& topics) {
@@ -206,7 +213,8 @@ struct NewTopic {
 Refusal CheckNewTopic(const Context& context, const CreatableTopic& topic, NewTopic& created) {
   if (Refusal refusal = CheckName(context.image, topic.name)) return refusal;
   if (Refusal refusal = CheckConfigs(context, topic, created.overrides)) return refusal;
-  return Place(context, topic, created.placed);
+  if (Refusal refusal = Place(context, topic, created.placed)) return refusal;
+  return TakeQuota(context, created.placed.size()) ? Refusal() : kQuotaUsedUp;
 }
 
 // records: of this topic.
@@ -322,6 +330,10 @@ class Deletions {
     FindById();
     FindByName();
     for (const auto& [id, topic] : meant_) {
+      if (!TakeQuota(context_, static_cast<size_t>(topic->partition_count()))) {
+        Answer(context_.arena.Copy(std::string_view(topic->name())), id, kQuotaUsedUp);
+        continue;
+      }
       message::RemoveTopicRecord record;
       record.topic_id = id;
       records.Add(record);
@@ -435,6 +447,7 @@ Refusal Grow(const Context& context, DirectoryChooser& directories, const GrownT
   }
   std::vector<BrokerIds> placed;
   if (Refusal refusal = PlaceMore(context, *topic, wanted, additional, placed)) return refusal;
+  if (!TakeQuota(context, placed.size())) return kQuotaUsedUp;
   for (size_t i = 0; i < placed.size(); ++i) {
     AddPartition(context, directories, topic->id(), topic->partition_count() + static_cast<int32_t>(i), placed[i],
                  records);

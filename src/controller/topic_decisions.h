@@ -24,11 +24,20 @@ namespace kb::controller {
 
 inline constexpr int32_t kMostPartitionsPerRequest = 10'000;
 
+// How many partitions a client may create and delete (KIP-599).
+class MutationQuota {
+ public:
+  virtual ~MutationQuota() = default;
+  // Counts them; false: the client has to wait first, and nothing is done (THROTTLING_QUOTA_EXCEEDED).
+  virtual bool Take(size_t partitions) = 0;
+};
+
 struct TopicDecisionContext {
   const metadata::MetadataImage& image;
   const TopicRules& rules;
   Random& random;
   Arena& arena;
+  MutationQuota* quota = nullptr;  // nullptr: there is none
 };
 
 // Duplicate names, the metadata topic's own name: INVALID_REQUEST; then per topic name, collision, existence, counts,
