@@ -4,6 +4,7 @@
 
 #include "broker/error_count.h"
 #include "broker/handlers.h"
+#include "broker/throttle.h"
 #include "protocol/header.h"
 
 namespace kb::broker {
@@ -46,6 +47,11 @@ reactor::Task<void> Serve(RequestContext& context, protocol::Reader& body) {
   Response response;
   auto handled = handle(context, request, response);
   co_await handled;
+  if (context.shard().quotas().any() && !context.charged()) {
+    auto charge = ChargeRequest(context);
+    co_await charge;
+  }
+  if constexpr (requires { response.throttle_time_ms; }) response.throttle_time_ms = ThrottleTimeOf(context);
   using Ending = RequestContext::Ending;
   if (context.ending() == Ending::kNone || context.ending() == Ending::kClose) co_return;
   if (const size_t errors = ErrorsIn(response)) context.shard().metrics().CountErrors(*FindRow(Request::kKey), errors);
@@ -59,12 +65,13 @@ constexpr int16_t StableMax(const protocol::ApiInfo& info) {
   return static_cast<int16_t>(info.max_version - (info.newest_is_unstable ? 1 : 0));
 }
 
-#define KB_ROW(Api, where, order)                                                                                    \
-  ApiRow {                                                                                                           \
-    .key = ApiKey::k##Api, .min_version = message::Api##Request::kMinVersion,                                        \
-    .max_version = message::Api##Request::kMaxVersion, .advertised_min_version = message::Api##Request::kMinVersion, \
-    .on_broker = true, .on_controller = (where) == kBoth, .overlaps = (order) == kOverlaps,                          \
-    .serve = &Serve<message::Api##Request, message::Api##Response, &Handle##Api>                                     \
+#define KB_ROW(Api, where, order)                                                    \
+  ApiRow {                                                                           \
+    .key = ApiKey::k##Api, .min_version = message::Api##Request::kMinVersion,        \
+    .max_version = message::Api##Request::kMaxVersion, .advertised = true,           \
+    .advertised_min_version = message::Api##Request::kMinVersion, .on_broker = true, \
+    .on_controller = (where) == kBoth, .overlaps = (order) == kOverlaps,             \
+    .serve = &Serve<message::Api##Request, message::Api##Response, &Handle##Api>     \
   }
 
 // Differs from its schema in what it advertises.
@@ -77,6 +84,12 @@ constexpr ApiRow Produce() {
 constexpr ApiRow InitProducerId() {
   ApiRow row = KB_ROW(InitProducerId, kBroker, kInOrder);
   row.max_version = 5;
+  return row;
+}
+
+// Apache Kafka advertises these only where a plugin receives what clients measure.
+constexpr ApiRow Unadvertised(ApiRow row) {
+  row.advertised = false;
   return row;
 }
 
@@ -101,20 +114,36 @@ constexpr ApiRow kRows[] = {
     KB_ROW(DeleteRecords, kBroker, kInOrder),
     InitProducerId(),
     KB_ROW(OffsetForLeaderEpoch, kBroker, kInOrder),
+    KB_ROW(DescribeAcls, kBoth, kInOrder),
+    KB_ROW(CreateAcls, kBoth, kInOrder),
+    KB_ROW(DeleteAcls, kBoth, kInOrder),
     KB_ROW(DescribeConfigs, kBroker, kInOrder),
     KB_ROW(AlterReplicaLogDirs, kBroker, kInOrder),
     KB_ROW(DescribeLogDirs, kBroker, kInOrder),
     KB_ROW(SaslAuthenticate, kBoth, kInOrder),
     KB_ROW(CreatePartitions, kBoth, kInOrder),
+    KB_ROW(CreateDelegationToken, kBoth, kInOrder),
+    KB_ROW(RenewDelegationToken, kBoth, kInOrder),
+    KB_ROW(ExpireDelegationToken, kBoth, kInOrder),
+    KB_ROW(DescribeDelegationToken, kBoth, kInOrder),
     KB_ROW(DeleteGroups, kBroker, kInOrder),
     KB_ROW(ElectLeaders, kBoth, kInOrder),
     KB_ROW(AlterPartitionReassignments, kBoth, kInOrder),
     KB_ROW(ListPartitionReassignments, kBoth, kInOrder),
     KB_ROW(OffsetDelete, kBroker, kInOrder),
+    KB_ROW(DescribeClientQuotas, kBroker, kInOrder),
+    KB_ROW(AlterClientQuotas, kBoth, kInOrder),
+    KB_ROW(DescribeUserScramCredentials, kBoth, kInOrder),
+    KB_ROW(AlterUserScramCredentials, kBoth, kInOrder),
+    KB_ROW(DescribeQuorum, kBoth, kInOrder),
+    KB_ROW(UpdateFeatures, kBoth, kInOrder),
     KB_ROW(DescribeCluster, kBoth, kInOrder),
     KB_ROW(DescribeProducers, kBroker, kInOrder),
+    KB_ROW(UnregisterBroker, kBoth, kInOrder),
     KB_ROW(ConsumerGroupHeartbeat, kBroker, kInOrder),
     KB_ROW(ConsumerGroupDescribe, kBroker, kInOrder),
+    Unadvertised(KB_ROW(GetTelemetrySubscriptions, kBroker, kInOrder)),
+    Unadvertised(KB_ROW(PushTelemetry, kBroker, kInOrder)),
     KB_ROW(DescribeTopicPartitions, kBroker, kInOrder),
 };
 

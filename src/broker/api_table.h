@@ -19,6 +19,7 @@ struct ApiRow {
   protocol::ApiKey key;
   int16_t min_version;  // served, both inclusive
   int16_t max_version;
+  bool advertised;                 // by ApiVersions; false: answered if somebody asks all the same
   int16_t advertised_min_version;  // Produce says 0 (old librdkafka does not compress otherwise) and closes on 0 to 2
   bool on_broker;
   bool on_controller;

@@ -134,14 +134,20 @@ reactor::Task<void> ControllerLoop::Apply(Controller::Committed committed) {
     co_await update;
   }
   if (committed.new_image == nullptr) co_return;
+  if (changes.quotas_changed) {
+    auto load = environment_.cluster.load_connection_rates(*committed.new_image);
+    co_await load;
+  }
   auto deleted = std::make_shared<std::vector<group::DeletedTopic>>();
   for (const auto& topic : changes.deleted_topics) deleted->push_back({topic.name, topic.id});
   auto changed = std::make_shared<std::vector<std::string>>(ChangedTopics(*committed.new_image, changes));
   const bool any_created = !changes.created_topics.empty();
-  auto on_swap = [this, deleted, changed, any_created](reactor::Reactor& reactor, const metadata::MetadataImage&,
-                                                       const metadata::MetadataImage&) {
-    coordinator::GroupCoordinator& groups =
-        environment_.cluster.shards[static_cast<size_t>(reactor.index())]->groups();
+  const bool quotas_changed = changes.quotas_changed;
+  auto on_swap = [this, deleted, changed, any_created, quotas_changed](
+                     reactor::Reactor& reactor, const metadata::MetadataImage&, const metadata::MetadataImage& image) {
+    Shard& shard = *environment_.cluster.shards[static_cast<size_t>(reactor.index())];
+    if (quotas_changed) shard.LoadQuotas(image);
+    coordinator::GroupCoordinator& groups = shard.groups();
     if (!changed->empty()) groups.TopicsChanged(*changed, any_created);
     if (!deleted->empty()) groups.TopicsDeleted(*deleted);
   };

@@ -21,6 +21,9 @@ class Dispatch::Conversation final : public net::ConnectionState {
   };
   size_t running = 0;
   std::optional<Waiting> waiting;  // for all that runs to be done
+  bool muted = false;
+  int64_t muted_until_ns = 0;
+  reactor::TimerId unmute;
 };
 
 Dispatch::Conversation& Dispatch::ConversationOf(net::Connection& connection) {
@@ -67,7 +70,12 @@ void Dispatch::Start(net::Connection& connection, uint64_t sequence, const ApiRo
   ++conversation.running;
   shard_.metrics().CountRequest(row);
   net::ConnectionRef hold(connection);
+  const bool timed = shard_.quotas().any(QuotaKind::kRequest);
+  if (timed) context->BeginWork(shard_.reactor().NowNs());
+  RequestContext* outer = std::exchange(starting_, context.get());
   shard_.reactor().Spawn(Run(hold, sequence, row, std::move(context), body_position));
+  if (timed && starting_ != nullptr) starting_->EndWork(shard_.reactor().NowNs());  // it waits, or else it has finished
+  starting_ = outer;
   // Most requests are done by now. One that waits and does not overlap keeps the next from being delivered.
   if (!row.overlaps && !connection.closed() && conversation.running > 0 && !connection.delivery_paused()) {
     connection.PauseDelivery();
@@ -83,8 +91,8 @@ reactor::Task<void> Dispatch::Run(net::ConnectionRef connection, uint64_t sequen
 }
 
 void Dispatch::Finish(net::Connection& connection, uint64_t sequence, const ApiRow& row, RequestContext& context) {
-  Conversation& conversation = ConversationOf(connection);
-  --conversation.running;
+  if (starting_ == &context) starting_ = nullptr;
+  --ConversationOf(connection).running;
   switch (context.ending()) {
     case RequestContext::Ending::kAnswer:
       connection.Respond(sequence, context.TakeAnswer());
@@ -101,7 +109,13 @@ void Dispatch::Finish(net::Connection& connection, uint64_t sequence, const ApiR
                  context.close_reason());
       break;
   }
-  if (connection.closed() || conversation.running > 0) return;
+  if (context.throttle_ms() > 0 && !connection.closed()) Mute(connection, context.throttle_ms());
+  GoOn(connection);
+}
+
+void Dispatch::GoOn(net::Connection& connection) {
+  Conversation& conversation = ConversationOf(connection);
+  if (connection.closed() || conversation.running > 0 || conversation.muted) return;
   if (conversation.waiting) {
     Conversation::Waiting next = std::move(*conversation.waiting);
     conversation.waiting.reset();
@@ -109,6 +123,32 @@ void Dispatch::Finish(net::Connection& connection, uint64_t sequence, const ApiR
     if (conversation.running > 0) return;
   }
   if (connection.delivery_paused()) connection.ResumeDelivery();
+}
+
+void Dispatch::Mute(net::Connection& connection, int64_t ms) {
+  constexpr int64_t kMostMs = 1'000'000'000;  // eleven days, for the tiniest of quotas
+  Conversation& conversation = ConversationOf(connection);
+  int64_t until_ns = shard_.reactor().NowNs() + std::min(ms, kMostMs) * kNsPerMs;
+  conversation.muted_until_ns = std::max(conversation.muted_until_ns, until_ns);
+  connection.PauseDelivery();
+  if (!std::exchange(conversation.muted, true)) AwaitUnmute(connection);
+}
+
+void Dispatch::AwaitUnmute(net::Connection& connection) {
+  Conversation& conversation = ConversationOf(connection);
+  int64_t left_ns = conversation.muted_until_ns - shard_.reactor().NowNs();
+  conversation.unmute = shard_.reactor().After(left_ns, [this, &connection] {
+    Conversation& muted = ConversationOf(connection);
+    if (shard_.reactor().NowNs() < muted.muted_until_ns) return AwaitUnmute(connection);
+    muted.muted = false;
+    GoOn(connection);
+  });
+}
+
+void Dispatch::OnClose(net::Connection& connection) {
+  if (connection.state() == nullptr) return;
+  Conversation& conversation = ConversationOf(connection);
+  if (std::exchange(conversation.muted, false)) shard_.reactor().CancelTimer(conversation.unmute);
 }
 
 void Dispatch::Refuse(net::Connection& connection, uint64_t sequence, std::string_view reason) {

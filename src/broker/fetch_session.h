@@ -82,6 +82,8 @@ class FetchContext {
   // session_id() for it.
   std::vector<bool> Finish(const std::vector<FetchOutcome>& outcomes);
   int32_t session_id() const { return session_id_; }
+  // For an answer without Finish: the session that the client knows already, or 0.
+  int32_t known_session_id() const { return kind_ == Kind::kIncremental ? session_id_ : 0; }
 
  private:
   friend class FetchSessionCache;

@@ -4,12 +4,15 @@
 #include <cstdint>
 #include <string>
 
+#include "broker/quota_window.h"
+
 namespace kb::broker {
 
 struct Options {
   int32_t node_id = 1;
   std::string cluster_id;
 
+  bool authorizer = false;  // authorizer.class.name is set: who may do what is decided by access control entries
   bool auto_create_topics_enable = true;
   int32_t max_request_partition_size_limit = 2000;  // of DescribeTopicPartitions
 
@@ -17,6 +20,9 @@ struct Options {
 
   int32_t fetch_max_bytes = 57'671'680;  // fetch.max.bytes
   int32_t max_incremental_fetch_session_cache_slots = 1000;
+
+  QuotaWindowOptions quota_window;             // quota.window.num, quota.window.size.seconds
+  QuotaWindowOptions controller_quota_window;  // controller.quota.window.…
 
   bool consumer_groups = true;  // group.coordinator.rebalance.protocols has `consumer`
   int32_t offsets_topic_num_partitions = 50;

@@ -5,6 +5,7 @@
 // Reactor-affine: belongs to the connection's reactor.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -69,6 +70,17 @@ class RequestContext {
   }
   const std::string& close_reason() const { return close_reason_; }
 
+  // Quotas. How long the connection is not read when this is answered, and whether what the request has used is counted
+  // already (where not, the dispatch does it).
+  void Throttle(int64_t ms) { throttle_ms_ = std::max(throttle_ms_, ms); }
+  int64_t throttle_ms() const { return throttle_ms_; }
+  bool charged() const { return charged_; }
+  void set_charged() { charged_ = true; }
+  // The reactor's time that the request takes, up to its first wait: only measured where there is a quota on it.
+  void BeginWork(int64_t now_ns) { work_began_ns_ = now_ns; }
+  void EndWork(int64_t now_ns) { work_ns_ = WorkNs(now_ns), work_began_ns_ = 0; }
+  int64_t WorkNs(int64_t now_ns) const { return work_began_ns_ == 0 ? work_ns_ : now_ns - work_began_ns_; }
+
   // The encoded answer, without its length; file ranges go in at the splices.
   void SetAnswer(net::Buffer encoded, const std::vector<protocol::Splice>& splices);
   net::Response TakeAnswer() { return std::move(answer_); }
@@ -85,6 +97,10 @@ class RequestContext {
   std::vector<std::shared_ptr<void>> owned_;
   Ending ending_ = Ending::kAnswer;
   std::string close_reason_;
+  int64_t throttle_ms_ = 0;
+  int64_t work_began_ns_ = 0;
+  int64_t work_ns_ = 0;
+  bool charged_ = false;
   net::Response answer_;
 };
 

@@ -27,7 +27,8 @@ Shard::Shard(const Environment& environment, std::unique_ptr<partition::Partitio
       metrics_(environment.registry, static_cast<size_t>(environment.reactor.index())),
       lag_meter_(*partitions_, environment.disk),
       fetch_sessions_(SessionOptions(environment.cluster, environment.reactor), environment.reactor.random()),
-      client_log_(environment.log, *environment.cluster.clock) {}
+      client_log_(environment.log, *environment.cluster.clock),
+      quota_ledger_(environment.cluster.options.quota_window, environment.cluster.options.controller_quota_window) {}
 
 Shard::~Shard() = default;
 

@@ -13,6 +13,8 @@
 #include "broker/fetch_session.h"
 #include "broker/metrics.h"
 #include "broker/options.h"
+#include "broker/quota_ledger.h"
+#include "broker/quota_table.h"
 #include "metadata/image.h"
 #include "partition/data_directories.h"
 #include "partition/lag_meter.h"
@@ -51,6 +53,8 @@ struct Cluster {
   partition::DataDirectories* directories = nullptr;  // on the first reactor
   // Goes on when the checkpoint files say what is the case now. On the first reactor.
   std::function<reactor::Task<Status>()> save_checkpoints;
+  // Goes on when the quotas of addresses count that the image has. On the first reactor.
+  std::function<reactor::Task<void>(const metadata::MetadataImage&)> load_connection_rates;
 };
 
 class Shard {
@@ -77,10 +81,19 @@ class Shard {
   FetchSessionCache& fetch_sessions() { return fetch_sessions_; }
   RateLimitedLog& client_log() { return client_log_; }  // about what clients did wrong
   coordinator::GroupCoordinator& groups() { return *groups_; }
+  // What counts by the image that this reactor has; and what was used by those who are at home here.
+  const QuotaTable& quotas() const { return quotas_; }
+  void LoadQuotas(const metadata::MetadataImage& image) { quotas_ = QuotaTable(image); }
+  QuotaLedger& quota_ledger() { return quota_ledger_; }
   void set_groups(std::unique_ptr<coordinator::GroupCoordinator> groups);
 
   // The shard that is home to a partition; touch nothing of it but reactor() unless it is this one.
   Shard& ShardOf(const PartitionId& id) { return *cluster_.shards[partition::HomeOf(id, cluster_.shards.size())]; }
+
+  // Likewise for those who share a quota.
+  Shard& ShardOfSharer(const std::string& sharer) {
+    return *cluster_.shards[std::hash<std::string>()(sharer) % cluster_.shards.size()];
+  }
 
   // Valid until the next wait; a request has its own (RequestContext::image).
   const metadata::MetadataImage& image() const { return cluster_.images->Get(); }
@@ -111,6 +124,8 @@ class Shard {
   partition::LagMeter lag_meter_;
   FetchSessionCache fetch_sessions_;
   RateLimitedLog client_log_;
+  QuotaTable quotas_;
+  QuotaLedger quota_ledger_;
   std::unique_ptr<coordinator::GroupCoordinator> groups_;
   std::map<uint64_t, std::shared_ptr<reactor::Completion<void>>> parked_;  // in the order of their coming
   uint64_t last_parked_ = 0;

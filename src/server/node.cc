@@ -39,6 +39,8 @@ Node::Node(const Environment& environment, const config::ServerConfig& config)
   cluster_.files = &environment.files;
   cluster_.configs = &configs_;
   cluster_.save_checkpoints = [this] { return SaveCheckpoints(); };
+  cluster_.load_connection_rates = [this](const metadata::MetadataImage& image) { return LoadConnectionRates(image); };
+  connection_rates_ = std::make_unique<broker::ConnectionRates>(cluster_.options.quota_window);
   listeners_ = BrokerListeners(config);
   BuildShards();
   BuildPages();
@@ -115,8 +117,23 @@ void Node::BuildShards() {
                                                             *part.dispatch, environment_.log, registry_, i);
     sets.push_back(part.connections.get());
   }
-  acceptor_ = std::make_unique<net::Acceptor>(environment_.acceptor_reactor, environment_.transport,
-                                              AcceptorOptions(config_), sets, environment_.log);
+  acceptor_ = std::make_unique<net::Acceptor>(environment_.acceptor_reactor, environment_.transport, DoorOptions(), sets,
+                                              environment_.log);
+}
+
+net::AcceptorOptions Node::DoorOptions() {
+  net::AcceptorOptions options = AcceptorOptions(config_);
+  options.hold_back_ms = [this](const net::Address& peer) {
+    return connection_rates_->Admit(peer.ip, environment_.clock.MonotonicNs() / kNsPerMs);
+  };
+  return options;
+}
+
+reactor::Task<void> Node::LoadConnectionRates(const metadata::MetadataImage& image) {
+  auto limits = broker::ConnectionRateLimits::Of(image);
+  auto set = [this, &limits] { connection_rates_->SetLimits(std::move(limits)); };
+  auto call = reactor::RunOn(environment_.acceptor_reactor, set);
+  co_await call;
 }
 
 void Node::BuildPages() {
@@ -231,6 +248,8 @@ Status Node::LoadMetadata(const controller::DataDirs& dirs) {
   images_ =
       std::make_unique<reactor::Published<metadata::MetadataImage>>(environment_.reactors, controller->published());
   cluster_.images = images_.get();
+  for (const auto& part : parts_) part->shard->LoadQuotas(*controller->published());
+  connection_rates_->SetLimits(broker::ConnectionRateLimits::Of(*controller->published()));
   KB_RETURN_IF_ERROR(LoadDirectories(*controller->published(), dirs));
   controller_ = std::make_unique<broker::ControllerLoop>(
       broker::ControllerLoop::Environment{cluster_, *environment_.reactors[0], environment_.disk, environment_.log,

@@ -19,6 +19,7 @@
 #include "base/log_sink.h"
 #include "base/result.h"
 #include "broker/config_view.h"
+#include "broker/connection_rates.h"
 #include "broker/controller_loop.h"
 #include "broker/dispatch.h"
 #include "broker/group_surroundings.h"
@@ -88,6 +89,8 @@ class Node {
   void BuildPages();
   reactor::Task<void> RefreshGauges();
   std::string WhyNotReady() const;
+  net::AcceptorOptions DoorOptions();
+  reactor::Task<void> LoadConnectionRates(const metadata::MetadataImage& image);
   reactor::Task<void> KeepHouse();
   reactor::Task<void> WatchSpace();
   void TellShortage(const SpaceWatch::Change& change);
@@ -109,6 +112,7 @@ class Node {
   const broker::GroupSurroundings surroundings_{cluster_};
   broker::ConfiguredTopicRules rules_;
   std::vector<std::unique_ptr<Part>> parts_;
+  std::unique_ptr<broker::ConnectionRates> connection_rates_;  // lives on the acceptor's reactor
   std::unique_ptr<net::Acceptor> acceptor_;
   std::vector<std::unique_ptr<io::FileLock>> locks_;
   std::unique_ptr<partition::DataDirectories> directories_;

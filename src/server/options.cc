@@ -21,6 +21,11 @@ broker::Options BrokerOptions(const config::ServerConfig& config) {
   // There is one node to put a replica on. Apache Kafka has no groups at all then, until the key is changed.
   options.offsets_topic_replication_factor = 1;
   options.offsets_topic_segment_bytes = config.offsets_topic_segment_bytes;
+  auto window = [&config](std::string_view samples, std::string_view seconds) {
+    return broker::QuotaWindowOptions{config.settings.Int(samples), int64_t{1000} * config.settings.Int(seconds)};
+  };
+  options.quota_window = window("quota.window.num", "quota.window.size.seconds");
+  options.controller_quota_window = window("controller.quota.window.num", "controller.quota.window.size.seconds");
   return options;
 }
 

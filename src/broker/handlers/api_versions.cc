@@ -31,7 +31,7 @@ reactor::Task<void> HandleApiVersions(RequestContext& context, const message::Ap
     co_return;
   }
   for (const ApiRow& row : ApiTable()) {
-    if (!row.ServedOn(context.listener())) continue;
+    if (!row.advertised || !row.ServedOn(context.listener())) continue;
     auto& one = response.api_keys.Add(arena);
     one.api_key = static_cast<int16_t>(row.key);
     one.min_version = row.advertised_min_version;

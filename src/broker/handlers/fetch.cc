@@ -13,6 +13,7 @@
 
 #include "broker/handlers.h"
 #include "broker/per_partition.h"
+#include "broker/throttle.h"
 #include "record/batch.h"
 
 namespace kb::broker {
@@ -35,10 +36,15 @@ struct Part {
 };
 
 class FetchWork {
+  // Of a response, beside its records. What is said of each partition does not count.
+  static constexpr int64_t kEnvelopeBytes = 20;
+
  public:
   FetchWork(RequestContext& context, const FetchRequest& request) : context_(context), request_(request) {
     isolation_ = request.isolation_level == 1 ? IsolationLevel::kReadCommitted : IsolationLevel::kReadUncommitted;
     most_bytes_ = std::max<int64_t>(0, std::min(request.max_bytes, context.shard().config().fetch_max_bytes));
+    // More than the quota allows in all of its windows would never be sent.
+    most_bytes_ = std::min(most_bytes_, MostFetchBytes(context));
     min_bytes_ = std::min<int64_t>(request.min_bytes, most_bytes_);
   }
 
@@ -135,6 +141,11 @@ class FetchWork {
     context_.shard().Unpark(place);
     for (Subscription& one : subscriptions) one.End();
   }
+
+  // What the client has used more of than his quota allows he does not get now: an answer without partitions, and
+  // nothing is noted of it.
+  void AnswerThrottled(FetchResponse& response) const { response.session_id = session_.known_session_id(); }
+  int64_t response_bytes() const { return kEnvelopeBytes + total_bytes_; }
 
   void Answer(FetchResponse& response) {
     std::vector<FetchOutcome> outcomes;
@@ -352,6 +363,14 @@ reactor::Task<void> HandleFetch(RequestContext& context, const FetchRequest& req
     waited_for_flush = flush_first;
     auto wait = work.Wait(flush_first ? clock.MonotonicNs() + kMostFlushNs : deadline_ns);
     co_await wait;
+  }
+  if (context.shard().quotas().any()) {
+    auto charge = ChargeFetch(context, work.response_bytes());
+    co_await charge;
+    if (context.throttle_ms() > 0) {
+      work.AnswerThrottled(response);
+      co_return;
+    }
   }
   work.Answer(response);
 }

@@ -11,6 +11,7 @@
 
 #include "broker/handlers.h"
 #include "broker/per_partition.h"
+#include "broker/throttle.h"
 #include "metadata/topic_name.h"
 #include "record/validate.h"
 
@@ -178,6 +179,10 @@ reactor::Task<void> HandleProduce(RequestContext& context, const ProduceRequest&
   } else if (!accepted.empty()) {
     auto spread = ProduceAtHomes(context.shard(), work, options);
     co_await spread;
+  }
+  if (context.shard().quotas().any()) {
+    auto charge = ChargeProduce(context, request.acks != 0);
+    co_await charge;
   }
   if (request.acks == 0) {
     if (work.failed()) {
