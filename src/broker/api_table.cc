@@ -117,7 +117,8 @@ constexpr ApiRow kRows[] = {
     KB_ROW(DescribeAcls, kBoth, kInOrder),
     KB_ROW(CreateAcls, kBoth, kInOrder),
     KB_ROW(DeleteAcls, kBoth, kInOrder),
-    KB_ROW(DescribeConfigs, kBroker, kInOrder),
+    KB_ROW(DescribeConfigs, kBoth, kInOrder),
+    KB_ROW(AlterConfigs, kBoth, kInOrder),
     KB_ROW(AlterReplicaLogDirs, kBroker, kInOrder),
     KB_ROW(DescribeLogDirs, kBroker, kInOrder),
     KB_ROW(SaslAuthenticate, kBoth, kInOrder),
@@ -128,6 +129,7 @@ constexpr ApiRow kRows[] = {
     KB_ROW(DescribeDelegationToken, kBoth, kInOrder),
     KB_ROW(DeleteGroups, kBroker, kInOrder),
     KB_ROW(ElectLeaders, kBoth, kInOrder),
+    KB_ROW(IncrementalAlterConfigs, kBoth, kInOrder),
     KB_ROW(AlterPartitionReassignments, kBoth, kInOrder),
     KB_ROW(ListPartitionReassignments, kBoth, kInOrder),
     KB_ROW(OffsetDelete, kBroker, kInOrder),
@@ -144,6 +146,7 @@ constexpr ApiRow kRows[] = {
     KB_ROW(ConsumerGroupDescribe, kBroker, kInOrder),
     Unadvertised(KB_ROW(GetTelemetrySubscriptions, kBroker, kInOrder)),
     Unadvertised(KB_ROW(PushTelemetry, kBroker, kInOrder)),
+    KB_ROW(ListConfigResources, kBroker, kInOrder),
     KB_ROW(DescribeTopicPartitions, kBroker, kInOrder),
 };
 

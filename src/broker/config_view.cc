@@ -25,7 +25,11 @@ partition::Durability DurabilityOf(config::AckDurability durability) {
   return partition::Durability::kAuto;
 }
 
-log::LogConfig LogConfigOf(const config::TopicConfig& topic, const config::ServerConfig& server) {
+int64_t Integer(const config::Layers& layers, std::string_view key) {
+  return config::IntegerOf(config::BrokerValue(layers, key).value());
+}
+
+log::LogConfig LogConfigOf(const config::TopicConfig& topic, const config::Layers& layers) {
   log::LogConfig log;
   log.segment_bytes = topic.segment_bytes;
   log.segment_ms = topic.segment_ms;
@@ -41,7 +45,7 @@ log::LogConfig LogConfigOf(const config::TopicConfig& topic, const config::Serve
   log.min_compaction_lag_ms = topic.min_compaction_lag_ms;
   log.delete_retention_ms = topic.delete_retention_ms;
   log.min_cleanable_dirty_ratio = topic.min_cleanable_dirty_ratio;
-  log.producer_id_expiration_ms = server.producer_id_expiration_ms;
+  log.producer_id_expiration_ms = Integer(layers, "producer.id.expiration.ms");
   return log;
 }
 
@@ -64,9 +68,10 @@ record::ValidateOptions ValidateOptionsOf(const config::TopicConfig& topic) {
 
 partition::PartitionConfig ConfigView::PartitionConfigOf(const metadata::MetadataImage& image,
                                                          std::string_view name) const {
-  config::TopicConfig topic = config::ReadTopicConfig(image.ConfigsOfTopic(name), LayersOf(image));
+  const config::Layers layers = LayersOf(image);
+  config::TopicConfig topic = config::ReadTopicConfig(image.ConfigsOfTopic(name), layers);
   partition::PartitionConfig config;
-  config.log = LogConfigOf(topic, config_);
+  config.log = LogConfigOf(topic, layers);
   config.validate = ValidateOptionsOf(topic);
   config.durability = DurabilityOf(topic.acks_all_durability);
   config.min_insync_replicas = topic.min_insync_replicas;
@@ -78,7 +83,7 @@ partition::PartitionConfig ConfigView::PartitionConfigOf(const metadata::Metadat
 
 partition::CleaningSettings ConfigView::CleaningSettingsOf(const metadata::MetadataImage& image) const {
   const config::Layers layers = LayersOf(image);
-  auto integer = [&](std::string_view key) { return config::IntegerOf(config::BrokerValue(layers, key).value()); };
+  auto integer = [&](std::string_view key) { return Integer(layers, key); };
   auto real = [&](std::string_view key) { return config::DoubleOf(config::BrokerValue(layers, key).value()); };
   partition::CleaningSettings settings;
   settings.threads = static_cast<int32_t>(integer("log.cleaner.threads"));
@@ -88,6 +93,27 @@ partition::CleaningSettings ConfigView::CleaningSettingsOf(const metadata::Metad
   settings.most_bytes_per_second = real("log.cleaner.io.max.bytes.per.second");
   settings.backoff_ms = integer("log.cleaner.backoff.ms");
   return settings;
+}
+
+net::AcceptorOptions ConfigView::ConnectionLimitsOf(const metadata::MetadataImage& image) const {
+  const config::Layers layers = LayersOf(image);
+  net::AcceptorOptions limits;
+  limits.most_connections = static_cast<size_t>(Integer(layers, "max.connections"));
+  limits.most_connections_per_ip = static_cast<size_t>(Integer(layers, "max.connections.per.ip"));
+  // Allowed at the start, refused later: who is locked out could not take it back.
+  if (limits.most_connections == 0) limits.most_connections = static_cast<size_t>(config_.max_connections);
+  const std::string of_addresses = config::BrokerValue(layers, config::kConnectionLimitsKey).value_or("");
+  // What another version stored may not be readable; it was never allowed here.
+  Result<config::ConnectionLimits> parsed = config::ParseConnectionLimits(of_addresses);
+  if (!parsed.ok()) return limits;
+  for (const auto& [address, most] : *parsed) {
+    limits.most_connections_of_ip[net::CanonicalIp(address)] = static_cast<size_t>(most);
+  }
+  return limits;
+}
+
+int64_t ConfigView::FileDeleteDelayMsOf(const metadata::MetadataImage& image) const {
+  return Integer(LayersOf(image), "log.segment.delete.delay.ms");
 }
 
 }  // namespace kb::broker

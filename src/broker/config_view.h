@@ -8,6 +8,7 @@
 #include "config/server_config.h"
 #include "config/topic_config.h"
 #include "metadata/image.h"
+#include "net/acceptor.h"
 #include "partition/cleaning.h"
 #include "partition/partition.h"
 
@@ -26,6 +27,8 @@ class ConfigView {
   config::Layers LayersOf(const metadata::MetadataImage& image) const;
   partition::PartitionConfig PartitionConfigOf(const metadata::MetadataImage& image, std::string_view topic) const;
   partition::CleaningSettings CleaningSettingsOf(const metadata::MetadataImage& image) const;
+  net::AcceptorOptions ConnectionLimitsOf(const metadata::MetadataImage& image) const;
+  int64_t FileDeleteDelayMsOf(const metadata::MetadataImage& image) const;  // log.segment.delete.delay.ms
 
  private:
   const config::ServerConfig& config_;

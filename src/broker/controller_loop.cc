@@ -6,6 +6,7 @@
 
 #include "base/shortage.h"
 #include "broker/config_view.h"
+#include "config/broker_change.h"
 #include "coordinator/group_coordinator.h"
 #include "metadata/topic_name.h"
 
@@ -113,6 +114,22 @@ std::vector<std::string> ChangedTopics(const metadata::MetadataImage& image, con
 
 }  // namespace
 
+bool ControllerLoop::NamesBrokers(const metadata::ImageChanges& changes) {
+  return std::any_of(changes.changed_configs.begin(), changes.changed_configs.end(),
+                     [](const auto& resource) { return resource.type == metadata::ConfigResourceType::kBroker; });
+}
+
+void ControllerLoop::TellWithoutEffect(const metadata::MetadataImage& before, const metadata::MetadataImage& after) {
+  const config::Layers was = environment_.cluster.configs->LayersOf(before);
+  const config::Layers is = environment_.cluster.configs->LayersOf(after);
+  std::vector<std::string> keys = config::ChangedWithoutEffect(was.broker, is.broker);
+  for (std::string& key : config::ChangedWithoutEffect(was.cluster, is.cluster)) keys.push_back(std::move(key));
+  if (keys.empty()) return;
+  std::string line = "Configuration keys that were changed at run time and have no effect here:";
+  for (const std::string& key : keys) line += (&key == keys.data() ? " " : ", ") + key;
+  environment_.log.Warning(line);
+}
+
 // The order: what is gone makes room (a topic of the same name may come right behind), what is new is opened, and only
 // then do clients hear of it.
 reactor::Task<void> ControllerLoop::Apply(Controller::Committed committed) {
@@ -153,6 +170,10 @@ reactor::Task<void> ControllerLoop::Apply(Controller::Committed committed) {
   };
   auto publish = environment_.cluster.images->Publish(committed.new_image, on_swap);
   co_await publish;
+  if (!NamesBrokers(changes)) co_return;
+  TellWithoutEffect(*committed.old_image, *committed.new_image);
+  auto apply = environment_.cluster.apply_configs(committed.new_image);
+  co_await apply;
 }
 
 namespace {
@@ -187,7 +208,7 @@ reactor::Task<void> ControllerLoop::DeletePartitions(const metadata::ImageChange
       environment_.directories.Forget({topic.name, index});
     }
   }
-  int64_t delay_ms = environment_.cluster.options.file_delete_delay_ms;
+  int64_t delay_ms = environment_.cluster.configs->FileDeleteDelayMsOf(environment_.cluster.images->Get());
   auto each = [&](size_t i) -> reactor::Task<void> {
     partition::PartitionTable& table = environment_.cluster.shards[i]->partitions();
     for (const PartitionId& id : work.work[i]) {

@@ -7,8 +7,8 @@
 // image, and its creation answered, only when all of its partitions here are in service, so that no client is told of a
 // partition that would refuse it.
 //
-// A write that fails for lack of room refuses what was decided (KAFKA_STORAGE_ERROR), takes it back, and the next change
-// is tried anew. One that fails otherwise ends the process: nobody knows what is on the disk.
+// A write that fails for lack of room refuses what was decided (KAFKA_STORAGE_ERROR), takes it back, and the next
+// change is tried anew. One that fails otherwise ends the process: nobody knows what is on the disk.
 //
 // Lives on the first reactor; Decide may be awaited on any.
 #pragma once
@@ -96,6 +96,8 @@ class ControllerLoop {
   reactor::Task<void> UpdatePartitions(const metadata::MetadataImage& image, const metadata::ImageChanges& changes);
   partition::OpenRequest OpenRequestFor(const metadata::MetadataImage& image, const metadata::Topic& topic,
                                         int32_t index);
+  static bool NamesBrokers(const metadata::ImageChanges& changes);
+  void TellWithoutEffect(const metadata::MetadataImage& before, const metadata::MetadataImage& after);
   reactor::Task<void> WriteSnapshot(metadata::ImagePtr image);
 
   const Environment environment_;

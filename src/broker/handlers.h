@@ -7,6 +7,8 @@
 #include "broker/shard.h"
 #include "message/alter_client_quotas_request.h"
 #include "message/alter_client_quotas_response.h"
+#include "message/alter_configs_request.h"
+#include "message/alter_configs_response.h"
 #include "message/alter_partition_reassignments_request.h"
 #include "message/alter_partition_reassignments_response.h"
 #include "message/alter_replica_log_dirs_request.h"
@@ -69,12 +71,16 @@
 #include "message/get_telemetry_subscriptions_response.h"
 #include "message/heartbeat_request.h"
 #include "message/heartbeat_response.h"
+#include "message/incremental_alter_configs_request.h"
+#include "message/incremental_alter_configs_response.h"
 #include "message/init_producer_id_request.h"
 #include "message/init_producer_id_response.h"
 #include "message/join_group_request.h"
 #include "message/join_group_response.h"
 #include "message/leave_group_request.h"
 #include "message/leave_group_response.h"
+#include "message/list_config_resources_request.h"
+#include "message/list_config_resources_response.h"
 #include "message/list_groups_request.h"
 #include "message/list_groups_response.h"
 #include "message/list_offsets_request.h"
@@ -116,6 +122,7 @@ namespace kb::broker {
                                   message::Api##Response& response)
 
 KB_HANDLER(AlterClientQuotas);
+KB_HANDLER(AlterConfigs);
 KB_HANDLER(AlterPartitionReassignments);
 KB_HANDLER(AlterReplicaLogDirs);
 KB_HANDLER(AlterUserScramCredentials);
@@ -147,9 +154,11 @@ KB_HANDLER(Fetch);
 KB_HANDLER(FindCoordinator);
 KB_HANDLER(GetTelemetrySubscriptions);
 KB_HANDLER(Heartbeat);
+KB_HANDLER(IncrementalAlterConfigs);
 KB_HANDLER(InitProducerId);
 KB_HANDLER(JoinGroup);
 KB_HANDLER(LeaveGroup);
+KB_HANDLER(ListConfigResources);
 KB_HANDLER(ListGroups);
 KB_HANDLER(ListOffsets);
 KB_HANDLER(ListPartitionReassignments);

@@ -16,8 +16,6 @@ struct Options {
   bool auto_create_topics_enable = true;
   int32_t max_request_partition_size_limit = 2000;  // of DescribeTopicPartitions
 
-  int64_t file_delete_delay_ms = 60'000;  // log.segment.delete.delay.ms
-
   int32_t fetch_max_bytes = 57'671'680;  // fetch.max.bytes
   int32_t max_incremental_fetch_session_cache_slots = 1000;
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "base/log_levels.h"
 #include "base/log_sink.h"
 #include "broker/fetch_session.h"
 #include "broker/metrics.h"
@@ -51,6 +52,9 @@ struct Cluster {
   io::FileSystem* files = nullptr;
   std::vector<LogDir> log_dirs;                       // in the order of log.dirs
   partition::DataDirectories* directories = nullptr;  // on the first reactor
+  LogLevels* log_levels = nullptr;  // thread-safe
+  // Puts what an image's configuration says of the node itself into force; goes on when it is. On the first reactor.
+  std::function<reactor::Task<void>(metadata::ImagePtr)> apply_configs;
   // Goes on when the checkpoint files say what is the case now. On the first reactor.
   std::function<reactor::Task<Status>()> save_checkpoints;
   // Goes on when the quotas of addresses count that the image has. On the first reactor.

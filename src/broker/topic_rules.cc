@@ -27,7 +27,7 @@ void ConfiguredTopicRules::DescribeTopicConfigs(
     if (described.value) entry.value = arena.Copy(std::string_view(*described.value));
     entry.read_only = described.read_only;
     entry.config_source = static_cast<int8_t>(described.source);
-    entry.is_sensitive = described.row->sensitive();
+    entry.is_sensitive = described.sensitive;
   }
 }
 

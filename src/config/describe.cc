@@ -38,6 +38,8 @@ constexpr std::array<std::string_view, 2> kRoll = {"log.roll.ms", "log.roll.hour
 constexpr std::array<std::string_view, 2> kRollJitter = {"log.roll.jitter.ms", "log.roll.jitter.hours"};
 constexpr std::array<std::string_view, 2> kFlush = {"log.flush.interval.ms", "log.flush.scheduler.interval.ms"};
 
+}  // namespace
+
 std::vector<std::string_view> FamilyOf(std::string_view key) {
   auto members_if_named = [&](auto& family) {
     bool named = std::find(family.begin(), family.end(), key) != family.end();
@@ -50,6 +52,8 @@ std::vector<std::string_view> FamilyOf(std::string_view key) {
   if (key == kFlush[0]) return {kFlush.begin(), kFlush.end()};
   return {key};
 }
+
+namespace {
 
 // Every place where a broker key, or one of its family, has a value; what stands before the key itself is left out.
 std::vector<Described::Synonym> SynonymsOf(const Layers& layers, std::string_view key) {
@@ -78,7 +82,10 @@ std::vector<Described::Synonym> SynonymsOf(const Layers& layers, std::string_vie
 
 Described Describe(const Row& row, std::optional<std::string> value, std::vector<Described::Synonym> synonyms) {
   Described described;
+  described.key = row.key;
   described.row = &row;
+  described.type = static_cast<int8_t>(row.type);
+  described.sensitive = row.sensitive();
   if (!row.sensitive()) described.value = std::move(value);
   described.source = synonyms.empty() ? Source::kDefault : synonyms.front().source;
   described.synonyms = std::move(synonyms);
@@ -96,7 +103,7 @@ std::vector<Described> DescribeAll(Scope scope, const ConfigMap& own, Source own
     std::vector<Described::Synonym> of_broker;
     if (!row.synonyms.empty()) {
       of_broker = SynonymsOf(layers, row.synonyms.front().key);
-    } else if (scope != Scope::kTopic && row.default_value.has_value()) {
+    } else if (scope == Scope::kGroup && row.default_value.has_value()) {
       of_broker.push_back({std::string(row.key), std::string(*row.default_value), Source::kDefault});
     }
     synonyms.insert(synonyms.end(), of_broker.begin(), of_broker.end());
@@ -106,6 +113,22 @@ std::vector<Described> DescribeAll(Scope scope, const ConfigMap& own, Source own
 }
 
 }  // namespace
+
+std::string Documentation(const Row& row) {
+  std::string text = "It must be " + Allowed(row) + ".";
+  for (const Synonym& synonym : row.synonyms) {
+    text += std::string(&synonym == row.synonyms.data() ? " Falls back to " : ", ") + std::string(synonym.key);
+  }
+  if (!row.synonyms.empty()) text += ".";
+  if (row.scope == Scope::kBroker) {
+    if (row.update_mode == UpdateMode::kReadOnly) text += " Read at the start only.";
+    if (row.update_mode == UpdateMode::kPerBroker) text += " May be changed at run time, for one broker.";
+    if (row.update_mode == UpdateMode::kClusterWide) text += " May be changed at run time, for one broker or for all.";
+  }
+  if (row.support == Support::kNoEffectYet) text += " It has no effect in this broker yet.";
+  if (row.support == Support::kRefuseWhenSet) text += " This broker refuses it: " + std::string(row.why_refused) + ".";
+  return text;
+}
 
 std::optional<std::string> BrokerValue(const Layers& layers, std::string_view key) {
   const Row& row = RowNamed(Scope::kBroker, key);
@@ -132,6 +155,46 @@ std::optional<std::string> ValueOf(const Row& row, const ConfigMap& own, const L
   return std::string(*row.default_value);
 }
 
+namespace {
+
+// A key that is in no table by its own name: somebody's, or a key for one listener.
+Described DescribeOther(const std::string& key, std::string value, Source source) {
+  Described described;
+  described.key = key;
+  described.row = RowBehind(key);
+  if (described.row != nullptr) {
+    described.type = static_cast<int8_t>(described.row->type);
+    described.sensitive = described.row->sensitive();
+  }
+  described.source = source;
+  described.read_only = true;
+  if (!described.sensitive) described.value = std::move(value);
+  described.synonyms.push_back({key, described.value, source});
+  return described;
+}
+
+void AddOthers(const Layers& layers, std::vector<Described>& all) {
+  ConfigMap seen;
+  auto add = [&](const ConfigMap& map, Source source) {
+    for (const auto& [key, value] : map) {
+      if (FindRow(Scope::kBroker, key) != nullptr) continue;
+      if (seen.emplace(key, value).second) {
+        all.push_back(DescribeOther(key, value, source));
+        continue;
+      }
+      auto known = std::find_if(all.begin(), all.end(), [&key](const Described& one) { return one.key == key; });
+      known->synonyms.push_back(DescribeOther(key, value, source).synonyms.front());
+    }
+  };
+  add(layers.broker, Source::kDynamicBroker);
+  add(layers.cluster, Source::kDynamicDefault);
+  add(layers.settings.written(), Source::kStaticBroker);
+  if (seen.empty()) return;
+  std::sort(all.begin(), all.end(), [](const Described& a, const Described& b) { return a.key < b.key; });
+}
+
+}  // namespace
+
 std::vector<Described> DescribeBroker(const Layers& layers) {
   std::vector<Described> all;
   for (const Row& row : RowsOf(Scope::kBroker)) {
@@ -140,6 +203,7 @@ std::vector<Described> DescribeBroker(const Layers& layers) {
     all.push_back(Describe(row, BrokerValue(layers, row.key), SynonymsOf(layers, row.key)));
     all.back().read_only = row.update_mode == UpdateMode::kReadOnly;
   }
+  AddOthers(layers, all);
   return all;
 }
 
@@ -161,7 +225,10 @@ std::vector<Described> DescribeClusterDefaults(const ConfigMap& cluster) {
   std::vector<Described> all;
   for (const auto& [key, text] : cluster) {
     const Row* row = FindRow(Scope::kBroker, key);
-    if (row == nullptr) continue;
+    if (row == nullptr) {
+      all.push_back(DescribeOther(key, text, Source::kDynamicDefault));
+      continue;
+    }
     std::optional<std::string> value;
     if (!row->sensitive()) value = text;
     all.push_back(Describe(*row, value, {{key, value, Source::kDynamicDefault}}));

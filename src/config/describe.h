@@ -31,6 +31,13 @@ struct Layers {
   const ConfigMap& cluster;  // dynamic, of all brokers: resource (broker, "")
 };
 
+// Broker keys that say the same thing, the first that is set counts: log.retention.ms, .minutes, .hours. At least the
+// key itself.
+std::vector<std::string_view> FamilyOf(std::string_view key);
+
+// What a key is, in a few words of our own; for DescribeConfigs with documentation.
+std::string Documentation(const Row& row);
+
 // Canonical; nullopt is null. key: of the table.
 std::optional<std::string> BrokerValue(const Layers& layers, std::string_view key);
 // row: of any scope but the broker's. own: what is set on the topic, group or subscription itself.
@@ -44,9 +51,13 @@ enum class Source : int8_t {
   kDynamicDefault = 3,
   kStaticBroker = 4,
   kDefault = 5,
+  kBrokerLogger = 6,
   kClientMetrics = 7,
   kGroup = 8,
 };
+
+// What clients are told of a key that is in no table: one that somebody set, and may be secret.
+inline constexpr int8_t kUnknownType = 0;
 
 struct Described {
   struct Synonym {
@@ -54,14 +65,17 @@ struct Described {
     std::optional<std::string> value;  // null for a password
     Source source = Source::kDefault;
   };
-  const Row* row = nullptr;
-  std::optional<std::string> value;  // null for a password
+  std::string key;
+  const Row* row = nullptr;  // null for a key that is in no table
+  int8_t type = kUnknownType;
+  bool sensitive = true;
+  std::optional<std::string> value;  // null where it is sensitive
   Source source = Source::kDefault;
   bool read_only = false;
   std::vector<Synonym> synonyms;  // the first is where the value comes from, apart from the gaps named above
 };
 
-// All keys of a resource that clients may see, sorted by key.
+// All keys of a resource that clients may see, sorted by key; of a broker also those that are set and in no table.
 std::vector<Described> DescribeBroker(const Layers& layers);
 std::vector<Described> DescribeTopic(const ConfigMap& own, const Layers& layers);
 std::vector<Described> DescribeGroup(const ConfigMap& own, const Layers& layers);

@@ -88,6 +88,10 @@ struct Row {
 std::span<const Row> RowsOf(Scope scope);
 // nullptr for a key that is none.
 const Row* FindRow(Scope scope, std::string_view key);
+// Of a broker key as people write it, also listener.name.NAME.KEY and listener.name.NAME.MECHANISM.KEY: the row of KEY.
+// nullptr for a key that is none.
+const Row* RowBehind(std::string_view key);
+inline constexpr std::string_view kListenerPrefix = "listener.name.";
 // The row of a key of the table's own; asking for another one is a mistake in this program.
 const Row& RowNamed(Scope scope, std::string_view key);
 

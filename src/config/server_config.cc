@@ -10,8 +10,6 @@ namespace {
 
 using Overrides = std::vector<std::pair<std::string, std::string>>;
 
-constexpr std::string_view kListenerPrefix = "listener.name.";
-
 Error Broken(std::string_view key, std::string_view rule) {
   return Error{ErrorKind::kInvalid, std::string(key) + ": " + std::string(rule)};
 }
@@ -20,30 +18,10 @@ Error NotYet(std::string_view key, std::string_view why) {
                std::string(key) + ": " + std::string(why) + "; this broker does not start rather than ignore the key"};
 }
 
-// A value that is not even allowed differs, too (only keys for one listener come here unchecked).
-bool DiffersFromDefault(const Row& row, std::string_view written) {
-  Result<std::string> canonical = Canonical(row, written);
-  if (!canonical.ok()) return true;
-  if (!row.default_value.has_value()) return !canonical->empty();
-  return *canonical != Canonical(row, *row.default_value).value();
-}
-
-// listener.name.NAME.KEY, and for SASL listener.name.NAME.MECHANISM.KEY: KEY for one listener.
-const Row* RowBehindListenerPrefix(std::string_view key) {
-  if (!key.starts_with(kListenerPrefix)) return nullptr;
-  key.remove_prefix(kListenerPrefix.size());
-  for (size_t dot = key.find('.'); dot != std::string_view::npos; dot = key.find('.')) {
-    key.remove_prefix(dot + 1);
-    if (const Row* row = FindRow(Scope::kBroker, key)) return row;
-  }
-  return nullptr;
-}
-
 // Ends the start for the first key that would leave the broker weaker than its owner believes.
 Status RefuseWhatMustNotBeIgnored(const ConfigMap& written) {
   for (const auto& [key, value] : written) {
-    const Row* row = FindRow(Scope::kBroker, key);
-    if (row == nullptr) row = RowBehindListenerPrefix(key);
+    const Row* row = RowBehind(key);
     if (row == nullptr || row->support != Support::kRefuseWhenSet) continue;
     if (DiffersFromDefault(*row, value)) return NotYet(key, row->why_refused);
   }
@@ -62,7 +40,7 @@ std::vector<std::string> WarningsFor(const ConfigMap& written) {
   for (const auto& [key, value] : written) {
     const Row* row = FindRow(Scope::kBroker, key);
     if (row == nullptr) {
-      (RowBehindListenerPrefix(key) != nullptr ? without_effect : unknown).push_back(key);
+      (RowBehind(key) != nullptr ? without_effect : unknown).push_back(key);
     } else if (row->support == Support::kNoEffectYet && DiffersFromDefault(*row, value)) {
       without_effect.push_back(key);
     }
@@ -182,7 +160,9 @@ Status CheckSizes(const Settings& settings) {
   if (queued > 0 && queued < settings.Int("socket.request.max.bytes")) {
     return Broken("queued.max.request.bytes", "it must be at least socket.request.max.bytes, or -1 for no limit");
   }
-  if (settings.Int("max.connections.per.ip") == 0) {
+  Result<ConnectionLimits> of_addresses = ParseConnectionLimits(settings.Text(kConnectionLimitsKey));
+  if (!of_addresses.ok()) return of_addresses.error();
+  if (settings.Int("max.connections.per.ip") == 0 && of_addresses->empty()) {
     return Broken("max.connections.per.ip", "0 would let nobody in");
   }
   constexpr int64_t kLeastCleanerBuffer = (1 << 20) + 1;
@@ -224,7 +204,12 @@ Status CheckGroups(const Settings& settings) {
   return {};
 }
 
-Status CheckLogDirs(const Settings& settings, const std::vector<std::string>& log_dirs) {
+std::vector<std::string> LogDirs(const Settings& settings) {
+  return settings.IsSet("log.dirs") ? settings.List("log.dirs") : settings.List("log.dir");
+}
+
+Status CheckLogDirs(const Settings& settings) {
+  const std::vector<std::string> log_dirs = LogDirs(settings);
   for (const std::string& dir : settings.List("cordoned.log.dirs")) {
     if (dir != "*" && std::find(log_dirs.begin(), log_dirs.end(), dir) == log_dirs.end()) {
       return NotAllowed("cordoned.log.dirs", dir, "* or among log.dirs");
@@ -284,6 +269,7 @@ void FillSockets(const Settings& s, ServerConfig* c) {
   c->socket_listen_backlog_size = s.Int("socket.listen.backlog.size");
   c->max_connections = s.Int("max.connections");
   c->max_connections_per_ip = s.Int("max.connections.per.ip");
+  c->max_connections_per_ip_overrides = ParseConnectionLimits(s.Text(kConnectionLimitsKey)).value();
   c->connections_max_idle_ms = s.Long("connections.max.idle.ms");
   c->max_request_partition_size_limit = s.Int("max.request.partition.size.limit");
   c->fetch_max_bytes = s.Int("fetch.max.bytes");
@@ -365,6 +351,14 @@ ConfigMap Written(const ConfigInput& input) {
 
 }  // namespace
 
+Status CheckSettings(const Settings& settings) {
+  KB_RETURN_IF_ERROR(CheckTimes(settings));
+  KB_RETURN_IF_ERROR(CheckSizes(settings));
+  KB_RETURN_IF_ERROR(CheckOrder(settings));
+  KB_RETURN_IF_ERROR(CheckGroups(settings));
+  return CheckLogDirs(settings);
+}
+
 Result<ServerConfig> LoadServerConfig(const ConfigInput& input) {
   Result<Settings> settings = Settings::Create(Written(input));
   if (!settings.ok()) return settings.error();
@@ -378,16 +372,12 @@ Result<ServerConfig> LoadServerConfig(const ConfigInput& input) {
   ServerConfig config;
   config.node_id = *node_id;
   config.listeners = *std::move(listeners);
-  config.log_dirs = settings->IsSet("log.dirs") ? settings->List("log.dirs") : settings->List("log.dir");
+  config.log_dirs = LogDirs(*settings);
   config.metadata_log_dir = settings->Text("metadata.log.dir");
   if (config.metadata_log_dir.empty()) config.metadata_log_dir = config.log_dirs.front();
   if (std::string rack = settings->Text("broker.rack"); !rack.empty()) config.broker_rack = rack;
 
-  KB_RETURN_IF_ERROR(CheckTimes(*settings));
-  KB_RETURN_IF_ERROR(CheckSizes(*settings));
-  KB_RETURN_IF_ERROR(CheckOrder(*settings));
-  KB_RETURN_IF_ERROR(CheckGroups(*settings));
-  KB_RETURN_IF_ERROR(CheckLogDirs(*settings, config.log_dirs));
+  KB_RETURN_IF_ERROR(CheckSettings(*settings));
   KB_RETURN_IF_ERROR(CheckEarlyListeners(*settings, config.listeners));
   KB_RETURN_IF_ERROR(CheckHttpListeners(*settings, config.listeners));
   FillTopics(*settings, &config);

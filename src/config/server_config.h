@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "config/connection_limits.h"
 #include "config/listeners.h"
 #include "config/properties.h"
 #include "config/settings.h"
@@ -64,6 +65,7 @@ struct ServerConfig {
   int32_t socket_listen_backlog_size = 50;
   int32_t max_connections = INT32_MAX;
   int32_t max_connections_per_ip = INT32_MAX;
+  ConnectionLimits max_connections_per_ip_overrides;
   int64_t connections_max_idle_ms = 600'000;  // negative: never
   int32_t max_request_partition_size_limit = 2'000;
   int32_t fetch_max_bytes = 57'671'680;
@@ -125,6 +127,9 @@ struct ConfigInput {
   // Where the embedded default keeps data.
   std::string data_dir = "data";
 };
+
+// The rules between keys: kInvalid for the first that is broken. What LoadServerConfig asks, and a change at run time.
+Status CheckSettings(const Settings& settings);
 
 // kInvalid or kUnsupported; the message is one line that says what to change.
 Result<ServerConfig> LoadServerConfig(const ConfigInput& input);

@@ -1,5 +1,7 @@
 #include "config/topic_config.h"
 
+#include <re2/re2.h>
+
 #include <algorithm>
 
 #include "config/value.h"
@@ -143,6 +145,35 @@ Status CheckGroupBounds(const GroupBounds& bounds, const ConfigMap& own, const L
   return {};
 }
 
+// Heartbeats must come more often than sessions end.
+Status CheckHeartbeats(std::string_view kind, const ConfigMap& own, const Layers& layers) {
+  const std::string session = std::string(kind) + ".session.timeout.ms";
+  const std::string heartbeat = std::string(kind) + ".heartbeat.interval.ms";
+  const std::string session_ms = ValueOf(RowNamed(Scope::kGroup, session), own, layers).value();
+  const std::string heartbeat_ms = ValueOf(RowNamed(Scope::kGroup, heartbeat), own, layers).value();
+  if (IntegerOf(session_ms) > IntegerOf(heartbeat_ms)) return {};
+  return NotAllowed(session, session_ms, "more than " + heartbeat + ", " + heartbeat_ms);
+}
+
+// "client_id=regular expression", which clients a subscription is for.
+Status CheckClientMatch(const std::string& pattern) {
+  constexpr std::string_view kProperties[] = {"client_instance_id",    "client_id",
+                                              "client_software_name",  "client_software_version",
+                                              "client_source_address", "client_source_port"};
+  const size_t equals = pattern.find('=');
+  const std::string name(Trimmed(pattern.substr(0, equals)));
+  const bool is_known = std::find(std::begin(kProperties), std::end(kProperties), name) != std::end(kProperties);
+  const std::string text = equals == std::string::npos ? "" : pattern.substr(equals + 1);
+  if (!is_known || text.empty() || text.find('=') != std::string::npos) {
+    return NotAllowed("match", pattern, "client_id=regular expression, or another property of a client");
+  }
+  re2::RE2::Options options;
+  options.set_log_errors(false);
+  re2::RE2 expression(std::string(Trimmed(text)), options);
+  if (expression.ok()) return {};
+  return NotAllowed("match", pattern, "a regular expression after the '=': " + expression.error());
+}
+
 }  // namespace
 
 TopicConfig ReadTopicConfig(const ConfigMap& own, const Layers& layers) {
@@ -176,24 +207,26 @@ Status CheckTopicConfig(const ConfigMap& own, const Layers& layers) {
 Status CheckGroupConfig(const ConfigMap& own, const Layers& layers) {
   KB_RETURN_IF_ERROR(CheckEach(Scope::kGroup, "group", own));
   for (const GroupBounds& bounds : kGroupBounds) KB_RETURN_IF_ERROR(CheckGroupBounds(bounds, own, layers));
+  for (std::string_view kind : {"consumer", "share", "streams"}) {
+    KB_RETURN_IF_ERROR(CheckHeartbeats(kind, own, layers));
+  }
   return {};
 }
 
 Status CheckClientMetricsConfig(const ConfigMap& own) {
-  return CheckEach(Scope::kClientMetrics, "client-metrics subscription", own);
-}
-
-Status CheckBrokerUpdate(std::string_view key, std::string_view value, bool cluster_wide) {
-  const Row* row = FindRow(Scope::kBroker, key);
-  if (row == nullptr) return {};
-  if (row->update_mode == UpdateMode::kReadOnly) {
-    return Error{ErrorKind::kUnsupported, std::string(key) + ": it can only be changed in the file, with a restart"};
+  KB_RETURN_IF_ERROR(CheckEach(Scope::kClientMetrics, "client-metrics subscription", own));
+  constexpr int64_t kLeastMs = 100;
+  constexpr int64_t kMostMs = 3'600'000;
+  if (auto interval = own.find("interval.ms"); interval != own.end()) {
+    const int64_t ms = IntegerOf(Canonical(RowNamed(Scope::kClientMetrics, "interval.ms"), interval->second).value());
+    if (ms < kLeastMs || ms > kMostMs) {
+      return Error{ErrorKind::kUnsupported,
+                   NotAllowed("interval.ms", interval->second, "from 100 to 3600000, an hour").message};
+    }
   }
-  if (cluster_wide && row->update_mode == UpdateMode::kPerBroker) {
-    return Error{ErrorKind::kUnsupported, std::string(key) + ": it can only be changed for a single broker"};
-  }
-  Result<std::string> canonical = Canonical(*row, value);
-  if (!canonical.ok()) return canonical.error();
+  auto match = own.find("match");
+  if (match == own.end()) return {};
+  for (const std::string& pattern : ListOf(Trimmed(match->second))) KB_RETURN_IF_ERROR(CheckClientMatch(pattern));
   return {};
 }
 

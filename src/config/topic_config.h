@@ -55,14 +55,10 @@ TopicConfig ReadTopicConfig(const ConfigMap& own, const Layers& layers);
 
 // Whether these may become a topic's, group's or client-metrics subscription's own values: every key known (kNotFound
 // otherwise), every value allowed, values of different keys not against each other (kInvalid). The message is for the
-// client. layers: what the rest falls back to.
+// client. layers: what the rest falls back to. kUnsupported: an interval of a subscription out of its range, for which
+// Apache Kafka has a code of its own.
 Status CheckTopicConfig(const ConfigMap& own, const Layers& layers);
 Status CheckGroupConfig(const ConfigMap& own, const Layers& layers);
 Status CheckClientMetricsConfig(const ConfigMap& own);
-
-// Whether a broker key may be set to this at run time, for one broker or (cluster_wide) for all. Keys that are not in
-// the table are allowed, as in Apache Kafka. kUnsupported: the key may not be changed, or not in this way; kInvalid:
-// the value.
-Status CheckBrokerUpdate(std::string_view key, std::string_view value, bool cluster_wide);
 
 }  // namespace kb::config

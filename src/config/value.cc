@@ -286,6 +286,13 @@ Result<std::string> Canonical(const Row& row, std::string_view text) {
   return *std::move(canonical);
 }
 
+bool DiffersFromDefault(const Row& row, std::string_view written) {
+  Result<std::string> canonical = Canonical(row, written);
+  if (!canonical.ok()) return true;
+  if (!row.default_value.has_value()) return !canonical->empty();
+  return *canonical != Canonical(row, *row.default_value).value();
+}
+
 bool BooleanOf(std::string_view canonical) {
   KB_CHECK(canonical == "true" || canonical == "false");
   return canonical == "true";

@@ -26,6 +26,9 @@ int64_t IntegerOf(std::string_view canonical);
 double DoubleOf(std::string_view canonical);
 std::vector<std::string> ListOf(std::string_view canonical);
 
+// Whether what was written means anything but the row's default. What is not allowed differs, too.
+bool DiffersFromDefault(const Row& row, std::string_view written);
+
 // Without blanks and control characters at both ends, as Java trims.
 std::string_view Trimmed(std::string_view text);
 

@@ -59,6 +59,19 @@ message::CreatePartitionsResponse Refuse(const message::CreatePartitionsRequest&
   return response;
 }
 
+// Of either request.
+template <typename Response, typename Request>
+Response RefuseConfigs(const Request& request, Arena& arena) {
+  Response response;
+  for (const auto& resource : request.resources) {
+    auto& result = response.responses.Add(arena);
+    result.resource_type = resource.resource_type;
+    result.resource_name = resource.resource_name;
+    PutNotController(result);
+  }
+  return response;
+}
+
 }  // namespace
 
 // One batch to come: a control batch that is ready, or records that more may join while it waits.
@@ -169,7 +182,9 @@ Offset Controller::WaitForAll() const {
   return last > committed_ ? last : kNoOffset;
 }
 
-bool Controller::has_pending() const { return !queue_->waiting.empty() || queue_->under_way.has_value(); }
+bool Controller::has_pending() const {
+  return !queue_->waiting.empty() || queue_->under_way.has_value();
+}
 
 std::optional<Controller::Append> Controller::TakeAppend() {
   if (queue_->under_way || queue_->waiting.empty()) return std::nullopt;
@@ -320,6 +335,26 @@ Offset Controller::AssignDirectories(const std::vector<std::pair<PartitionId, Uu
   return ProposeInParts(records);
 }
 
+Decided<message::AlterConfigsResponse> Controller::AlterConfigs(const message::AlterConfigsRequest& request,
+                                                                const ConfigRules& rules, bool at_controller,
+                                                                Arena& arena) {
+  using Response = message::AlterConfigsResponse;
+  if (stopped_) return {RefuseConfigs<Response>(request, arena)};
+  RecordList records;
+  Response response = DecideAlterConfigs({working(), rules, arena, at_controller}, request, records);
+  return {response, Propose(records)};
+}
+
+Decided<message::IncrementalAlterConfigsResponse> Controller::IncrementalAlterConfigs(
+    const message::IncrementalAlterConfigsRequest& request, const ConfigRules& rules, bool at_controller,
+    Arena& arena) {
+  using Response = message::IncrementalAlterConfigsResponse;
+  if (stopped_) return {RefuseConfigs<Response>(request, arena)};
+  RecordList records;
+  Response response = DecideIncrementalAlterConfigs({working(), rules, arena, at_controller}, request, records);
+  return {response, Propose(records)};
+}
+
 Decided<ProducerIdBlock> Controller::AllocateProducerIds(BrokerId broker, BrokerEpoch broker_epoch) {
   if (stopped_) return {{.error = ErrorCode::kNotController}};
   RecordList records;
@@ -327,7 +362,9 @@ Decided<ProducerIdBlock> Controller::AllocateProducerIds(BrokerId broker, Broker
   return {block, Propose(records)};
 }
 
-Offset Controller::Write(const RecordList& records) { return Propose(records); }
+Offset Controller::Write(const RecordList& records) {
+  return Propose(records);
+}
 
 // ---- refusals ------------------------------------------------------------------------------------------------------
 

@@ -5,14 +5,14 @@
 //                                                                                                │
 //                                      published() and the changes, for the reactors ────────────┘
 //
-// Two images: working() has everything decided; published() only what is on the disk. A response is given when everything
-// it depends on is committed: each decision says up to which offset (`answer_after`).
+// Two images: working() has everything decided; published() only what is on the disk. A response is given when
+// everything it depends on is committed: each decision says up to which offset (`answer_after`).
 //
-// At most one append is under way. What is decided meanwhile goes into one batch together, and into one fdatasync: a group
-// commit; so what a crash can tear is a single batch at the end of the log.
+// At most one append is under way. What is decided meanwhile goes into one batch together, and into one fdatasync: a
+// group commit; so what a crash can tear is a single batch at the end of the log.
 //
-// Reactor-affine, does no I/O and never waits. When an append fails for lack of room, Abandon() takes back everything that
-// is not on the disk; when it fails otherwise, nobody knows what is there, and the process ends.
+// Reactor-affine, does no I/O and never waits. When an append fails for lack of room, Abandon() takes back everything
+// that is not on the disk; when it fails otherwise, nobody knows what is there, and the process ends.
 #pragma once
 
 #include <cstdint>
@@ -27,6 +27,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "controller/broker_decisions.h"
+#include "controller/config_decisions.h"
 #include "controller/metadata_log.h"
 #include "controller/replica_decisions.h"
 #include "controller/topic_decisions.h"
@@ -57,7 +58,7 @@ class Controller {
   struct Options {
     NodeIdentity node;
     std::string cluster_id;
-    int min_insync_replicas = 1;   // the node's configuration, for the bootstrap of a new cluster
+    int min_insync_replicas = 1;  // the node's configuration, for the bootstrap of a new cluster
     uint64_t bytes_between_snapshots = 20ull << 20;
   };
 
@@ -92,6 +93,13 @@ class Controller {
   Offset AssignDirectories(const std::vector<std::pair<PartitionId, Uuid>>& places);
   Decided<ProducerIdBlock> AllocateProducerIds(BrokerId broker, BrokerEpoch broker_epoch);
 
+  // rules: only during the call. at_controller: asked on a controller's listener.
+  Decided<message::AlterConfigsResponse> AlterConfigs(const message::AlterConfigsRequest& request,
+                                                      const ConfigRules& rules, bool at_controller, Arena& arena);
+  Decided<message::IncrementalAlterConfigsResponse> IncrementalAlterConfigs(
+      const message::IncrementalAlterConfigsRequest& request, const ConfigRules& rules, bool at_controller,
+      Arena& arena);
+
   // Any other decision: decide(records) reads working() and returns the response.
   template <typename Response, typename Decision>
   Decided<Outcome<Response>> Decide(const Decision& decide) {
@@ -116,15 +124,15 @@ class Controller {
   bool has_pending() const;
 
   struct Committed {
-    Offset last_offset;                    // everything up to here is on the disk; answer who waited for it
+    Offset last_offset;  // everything up to here is on the disk; answer who waited for it
     metadata::ImagePtr old_image;
-    metadata::ImagePtr new_image;          // published() from now on
-    metadata::ImageChanges changes;        // from old to new
+    metadata::ImagePtr new_image;    // published() from now on
+    metadata::ImageChanges changes;  // from old to new
   };
   // The append that was taken is on the disk.
   Committed Commit();
-  // Nothing of the append that was taken is on the disk, nor will be: it and all that was decided since have not happened,
-  // and who waits for an offset above the last commit is refused (RefuseAll). Offsets are given anew.
+  // Nothing of the append that was taken is on the disk, nor will be: it and all that was decided since have not
+  // happened, and who waits for an offset above the last commit is refused (RefuseAll). Offsets are given anew.
   void Abandon();
 
   // --- Snapshots.
@@ -180,10 +188,10 @@ class Controller {
   const bool is_fresh_;
   const bool aborts_transaction_;
 
-  LeaderEpoch epoch_{0};                   // 0: not started
+  LeaderEpoch epoch_{0};  // 0: not started
   BrokerEpoch broker_epoch_{-1};
-  Offset next_offset_;                     // of the next record decided
-  Offset committed_;                       // last offset on the disk
+  Offset next_offset_;  // of the next record decided
+  Offset committed_;    // last offset on the disk
   std::unique_ptr<Queue> queue_;
   uint64_t bytes_since_snapshot_;
   bool stopped_ = false;

@@ -9,7 +9,7 @@ namespace kb::net {
 
 class Ledger {
  public:
-  explicit Ledger(const AcceptorOptions& options) : options_(options) {}
+  explicit Ledger(const AcceptorOptions& limits) : limits_(limits) {}
 
   // False: this address has as many as it may.
   bool Enter(const std::string& ip) {
@@ -26,17 +26,18 @@ class Ledger {
     if (--found->second == 0) by_ip_.erase(found);
     if (on_leave_) on_leave_();
   }
-  bool full() const { return total_ >= options_.most_connections; }
+  bool full() const { return total_ >= limits_.most_connections; }
+  void set_limits(const AcceptorOptions& limits) { limits_ = limits; }
   size_t total() const { return total_; }
   void set_on_leave(std::function<void()> on_leave) { on_leave_ = std::move(on_leave); }
 
  private:
   size_t LimitOf(const std::string& ip) const {
-    auto found = options_.most_connections_of_ip.find(ip);
-    return found == options_.most_connections_of_ip.end() ? options_.most_connections_per_ip : found->second;
+    auto found = limits_.most_connections_of_ip.find(ip);
+    return found == limits_.most_connections_of_ip.end() ? limits_.most_connections_per_ip : found->second;
   }
 
-  const AcceptorOptions options_;
+  AcceptorOptions limits_;
   size_t total_ = 0;
   std::unordered_map<std::string, size_t> by_ip_;
   std::function<void()> on_leave_;  // the acceptor's, while it exists
@@ -103,6 +104,12 @@ void Acceptor::Start() {
   Reconsider();
 }
 
+void Acceptor::SetLimits(const AcceptorOptions& limits) {
+  home_.AssertCurrent();
+  ledger_->set_limits(limits);
+  Reconsider();
+}
+
 void Acceptor::Stop() {
   home_.AssertCurrent();
   started_ = false;
@@ -111,7 +118,9 @@ void Acceptor::Stop() {
   doors_.clear();
 }
 
-size_t Acceptor::connections() const { return ledger_->total(); }
+size_t Acceptor::connections() const {
+  return ledger_->total();
+}
 
 // Listens exactly when it may.
 void Acceptor::Reconsider() {

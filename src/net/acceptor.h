@@ -1,7 +1,7 @@
 // Acceptor: opens the listeners, takes peers in, and hands each socket to the next reactor, round robin.
 //
-// It lives on a reactor of its own: in production that one has a thread which does nothing else, so a flood of connections
-// does not delay requests; in a simulation it is turned like any other.
+// It lives on a reactor of its own: in production that one has a thread which does nothing else, so a flood of
+// connections does not delay requests; in a simulation it is turned like any other.
 //
 //   max.connections         reached: no listener is watched until one closes; peers wait in the backlog
 //   max.connections.per.ip  exceeded: the new one is closed at once
@@ -79,6 +79,8 @@ class Acceptor {
   Result<uint16_t> Bind(const ListenerOptions& listener);
   // Begins to accept.
   void Start();
+  // The numbers of connections that may be, from now on; the backlog stays. Who is in stays in.
+  void SetLimits(const AcceptorOptions& limits);
   // Closes the listeners. Peers in the backlog are reset by the kernel.
   void Stop();
 

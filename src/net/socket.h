@@ -1,4 +1,5 @@
-// Socket, Listener, Transport: the network as net needs it, behind interfaces: TCP (tcp.h), later TLS, and a simulation.
+// Socket, Listener, Transport: the network as net needs it, behind interfaces: TCP (tcp.h), later TLS, and a
+// simulation.
 //
 // A socket belongs to one reactor from Watch() on, and to whoever holds it before. Nothing here blocks.
 #pragma once
@@ -26,6 +27,9 @@ struct Address {
   std::string Ip() const;        // 192.0.2.1 or 2001:db8::1
   std::string ToString() const;  // 192.0.2.1:9092 or [2001:db8::1]:9092
 };
+
+// An address as Address::Ip() writes it; the text itself where it is none.
+std::string CanonicalIp(const std::string& text);
 
 // Bytes of a file that are sent without passing through the broker. Movable.
 struct FileRange {
@@ -71,8 +75,8 @@ class Listener {
   // The next socket; nullptr when nobody waits. An error says in os_errno what is exhausted (EMFILE, ENFILE, ENOBUFS,
   // ENOMEM); peers that have gone again are passed over.
   virtual Result<std::unique_ptr<Socket>> Accept() = 0;
-  // When descriptors have run out: takes one waiting peer with the spare descriptor and closes it at once, so that it can
-  // go elsewhere instead of waiting in the backlog. False: nobody waits, or not even that works.
+  // When descriptors have run out: takes one waiting peer with the spare descriptor and closes it at once, so that it
+  // can go elsewhere instead of waiting in the backlog. False: nobody waits, or not even that works.
   virtual bool TurnAway() = 0;
 
   virtual const Address& local() const = 0;
@@ -84,10 +88,11 @@ class Listener {
 class Transport {
  public:
   virtual ~Transport() = default;
-  // Listens at `host`: a name or an address; empty: every address of both families; "localhost": the loopback address of
-  // both families. Port 0: the kernel chooses one, the same for all. At least one listener, all with the same port.
+  // Listens at `host`: a name or an address; empty: every address of both families; "localhost": the loopback address
+  // of both families. Port 0: the kernel chooses one, the same for all. At least one listener, all with the same port.
   // Errors (kBusy: the port is taken) name host and port.
-  virtual Result<std::vector<std::unique_ptr<Listener>>> Listen(const std::string& host, uint16_t port, int backlog) = 0;
+  virtual Result<std::vector<std::unique_ptr<Listener>>> Listen(const std::string& host, uint16_t port,
+                                                                int backlog) = 0;
 };
 
 }  // namespace kb::net

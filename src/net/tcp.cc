@@ -376,6 +376,18 @@ Result<std::vector<std::unique_ptr<Listener>>> ListenAtAll(std::vector<Place> pl
 
 }  // namespace
 
+std::string CanonicalIp(const std::string& text) {
+  in6_addr v6{};
+  in_addr v4{};
+  char canonical[INET6_ADDRSTRLEN] = {};
+  if (inet_pton(AF_INET, text.c_str(), &v4) == 1) {
+    return inet_ntop(AF_INET, &v4, canonical, sizeof canonical);
+  }
+  if (inet_pton(AF_INET6, text.c_str(), &v6) != 1) return text;
+  if (IN6_IS_ADDR_V4MAPPED(&v6)) return inet_ntop(AF_INET, v6.s6_addr + 12, canonical, sizeof canonical);
+  return inet_ntop(AF_INET6, &v6, canonical, sizeof canonical);
+}
+
 std::string Address::Ip() const {
   char text[INET6_ADDRSTRLEN];
   if (!IsMapped(*this)) return inet_ntop(AF_INET6, ip.data(), text, sizeof text);

@@ -43,13 +43,15 @@ class Cleaning {
  public:
   struct Environment {
     std::vector<reactor::Reactor*> reactors;
-    std::vector<PartitionTable*> tables;                     // of these reactors; they outlive this
-    std::function<CleaningSettings()> settings;              // as of now: they may change at run time
+    std::vector<PartitionTable*> tables;                       // of these reactors; they outlive this
+    std::function<CleaningSettings()> settings;                // as of now: they may change at run time
     std::function<reactor::Task<Status>()> write_checkpoints;  // of all partitions
   };
   explicit Cleaning(Environment environment) : environment_(std::move(environment)) {}
 
   void Start();
+  // Settings have changed, or something is dirty: no need to wait any longer.
+  void LookAgain();
   // Ends what is under way. No partition is cleaned afterwards, and no checkpoint is being written on its behalf.
   reactor::Task<void> Stop();
 
@@ -61,7 +63,6 @@ class Cleaning {
   reactor::Task<void> Keep();
   reactor::Task<std::optional<Choice>> ChooseDirtiest();
   reactor::Task<void> CleanOne(Choice choice, CleaningOptions options);
-  void LookAgain();
 
   const Environment environment_;
   bool stopping_ = false;

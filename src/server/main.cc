@@ -72,6 +72,20 @@ void RaiseDescriptorLimit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// glog's own floor: below it nothing is written, whatever the levels of the modules are.
+LogLevel LevelOfFlags() {
+  switch (FLAGS_minloglevel) {
+    case google::INFO:
+      return LogLevel::kInfo;
+    case google::WARNING:
+      return LogLevel::kWarn;
+    case google::ERROR:
+      return LogLevel::kError;
+    default:
+      return LogLevel::kFatal;
+  }
+}
+
 sigset_t HandledSignals() {
   sigset_t set;
   sigemptyset(&set);
@@ -106,7 +120,8 @@ class Process {
                                   door.reactor(),
                                   EntropySeed(),
                                   [this](const Error& error) { Die(error); },
-                                  ProcessMetrics};
+                                  ProcessMetrics,
+                                  LevelOfFlags()};
     auto node = std::make_unique<Node>(environment, config_);
     Result<std::vector<uint16_t>> ports = node->Bind();
     if (!ports.ok()) return Refuse(ports.error());

@@ -30,6 +30,9 @@ struct Node::Part {
 Node::Node(const Environment& environment, const config::ServerConfig& config)
     : environment_(environment),
       config_(config),
+      log_levels_(environment.log, {"broker", "controller", "coordinator", "net", "partition", "server"},
+                  environment.log_level),
+      log_(log_levels_.Of("server")),
       random_(environment.seed),
       registry_(environment.reactors.size()),
       configs_(config),
@@ -38,6 +41,8 @@ Node::Node(const Environment& environment, const config::ServerConfig& config)
   cluster_.clock = &environment.clock;
   cluster_.files = &environment.files;
   cluster_.configs = &configs_;
+  cluster_.log_levels = &log_levels_;
+  cluster_.apply_configs = [this](metadata::ImagePtr image) { return ApplyConfigs(std::move(image)); };
   cluster_.save_checkpoints = [this] { return SaveCheckpoints(); };
   cluster_.load_connection_rates = [this](const metadata::MetadataImage& image) { return LoadConnectionRates(image); };
   connection_rates_ = std::make_unique<broker::ConnectionRates>(cluster_.options.quota_window);
@@ -84,7 +89,7 @@ void Node::BuildShards() {
         environment_.disk,
         environment_.files,
         environment_.clock,
-        environment_.log,
+        log_levels_.Of("partition"),
         BrokerId(cluster_.options.node_id),
         [this](const std::string& directory, const Error& error) {
           // Every reactor takes its partitions of that directory out of service.
@@ -98,7 +103,7 @@ void Node::BuildShards() {
         &registry_,
         i};
     part.shard = std::make_unique<broker::Shard>(
-        broker::Shard::Environment{cluster_, reactor, environment_.disk, environment_.log, registry_},
+        broker::Shard::Environment{cluster_, reactor, environment_.disk, log_levels_.Of("broker"), registry_},
         std::make_unique<partition::PartitionTable>(table));
     part.scrubber = std::make_unique<partition::Scrubber>(part.shard->partitions(), environment_.clock,
                                                           ScrubOptions(config_, parts_.size()));
@@ -106,7 +111,7 @@ void Node::BuildShards() {
     coordinator::GroupCoordinator::Environment groups{reactor,
                                                       environment_.disk,
                                                       environment_.clock,
-                                                      environment_.log,
+                                                      log_levels_.Of("coordinator"),
                                                       part.shard->partitions(),
                                                       GroupOptions(config_),
                                                       surroundings_,
@@ -114,11 +119,11 @@ void Node::BuildShards() {
     part.shard->set_groups(std::make_unique<coordinator::GroupCoordinator>(groups));
     part.dispatch = std::make_unique<broker::Dispatch>(*part.shard, listeners_);
     part.connections = std::make_unique<net::ConnectionSet>(reactor, ConnectionOptions(config_, parts_.size()),
-                                                            *part.dispatch, environment_.log, registry_, i);
+                                                            *part.dispatch, log_levels_.Of("net"), registry_, i);
     sets.push_back(part.connections.get());
   }
   acceptor_ = std::make_unique<net::Acceptor>(environment_.acceptor_reactor, environment_.transport, DoorOptions(), sets,
-                                              environment_.log);
+                                              log_levels_.Of("net"));
 }
 
 net::AcceptorOptions Node::DoorOptions() {
@@ -202,11 +207,11 @@ Status Node::Load() {
     format.node_id = query.node_id;
     format.cluster_id = random_.NextUuid().ToString();
     KB_RETURN_IF_ERROR(controller::FormatDataDirs(environment_.files, format, random_, environment_.clock.WallMs()));
-    environment_.log.Info("formatted " + query.metadata_dir + " for the new cluster " + format.cluster_id);
+    log_.Info("formatted " + query.metadata_dir + " for the new cluster " + format.cluster_id);
   }
   Result<controller::DataDirs> dirs = controller::InspectDataDirs(environment_.files, query, random_);
   if (!dirs.ok()) return dirs.error();
-  for (const std::string& line : dirs->offline) environment_.log.Error(line);
+  for (const std::string& line : dirs->offline) log_.Error(line);
   return LoadMetadata(*dirs);
 }
 
@@ -226,7 +231,8 @@ controller::NodeIdentity Node::Identity(const controller::DataDirs& dirs, Random
 }
 
 Status Node::LoadMetadata(const controller::DataDirs& dirs) {
-  auto log = std::make_unique<controller::MetadataLog>(environment_.files, MetadataOptions(config_), environment_.log);
+  auto log = std::make_unique<controller::MetadataLog>(environment_.files, MetadataOptions(config_),
+                                                       log_levels_.Of("controller"));
   Result<controller::LoadedMetadata> loaded = log->Inspect();
   if (!loaded.ok()) return loaded.error();
   // From here on the directory is changed.
@@ -241,7 +247,7 @@ Status Node::LoadMetadata(const controller::DataDirs& dirs) {
   options.bytes_between_snapshots = static_cast<uint64_t>(config_.metadata_log_max_record_bytes_between_snapshots);
   options.min_insync_replicas = config_.settings.Int("min.insync.replicas");
   auto controller = std::make_unique<controller::Controller>(std::move(options), std::move(loaded).value(), rules_,
-                                                             environment_.clock, random_, environment_.log);
+                                                             environment_.clock, random_, log_levels_.Of("controller"));
   rules_.set_controller(controller.get());
   controller->Start(*epoch);
   KB_RETURN_IF_ERROR(controller::Drain(*controller, *log));
@@ -252,8 +258,8 @@ Status Node::LoadMetadata(const controller::DataDirs& dirs) {
   connection_rates_->SetLimits(broker::ConnectionRateLimits::Of(*controller->published()));
   KB_RETURN_IF_ERROR(LoadDirectories(*controller->published(), dirs));
   controller_ = std::make_unique<broker::ControllerLoop>(
-      broker::ControllerLoop::Environment{cluster_, *environment_.reactors[0], environment_.disk, environment_.log,
-                                          *directories_, environment_.on_fatal},
+      broker::ControllerLoop::Environment{cluster_, *environment_.reactors[0], environment_.disk,
+                                          log_levels_.Of("controller"), *directories_, environment_.on_fatal},
       std::move(controller), std::move(log));
   cluster_.controller = controller_.get();
   return Status();
@@ -284,7 +290,7 @@ Status Node::LoadDirectories(const metadata::MetadataImage& image, const control
   std::vector<partition::DataDirectories::Directory> directories;
   for (const controller::DataDir& dir : dirs.dirs) directories.push_back({dir.path, dir.id});
   directories_ = std::make_unique<partition::DataDirectories>(environment_.files, std::move(directories),
-                                                              environment_.log, !dirs.offline.empty());
+                                                              log_levels_.Of("partition"), !dirs.offline.empty());
   cluster_.directories = directories_.get();
   cluster_.log_dirs = LogDirs(config_.log_dirs, *directories_);
   auto wanted = [&](const TopicPartition& name, const std::optional<Uuid>& topic_id) {
@@ -298,7 +304,10 @@ Status Node::LoadDirectories(const metadata::MetadataImage& image, const control
 
 reactor::Task<void> Node::Start() {
   to_open_.store(partitions(), std::memory_order_relaxed);
-  environment_.acceptor_reactor.Post([this] { acceptor_->Start(); });
+  environment_.acceptor_reactor.Post([this, limits = configs_.ConnectionLimitsOf(images_->Get())] {
+    acceptor_->SetLimits(limits);
+    acceptor_->Start();
+  });
   auto open = controller_->OpenAll();
   co_await open;
   if (!stopping_) state_.store(State::kServing, std::memory_order_relaxed);
@@ -318,6 +327,13 @@ void Node::StartCleaning() {
   environment.write_checkpoints = [this] { return SaveCheckpoints(); };
   cleaning_ = std::make_unique<partition::Cleaning>(std::move(environment));
   cleaning_->Start();
+}
+
+reactor::Task<void> Node::ApplyConfigs(metadata::ImagePtr image) {
+  auto set = [this, limits = configs_.ConnectionLimitsOf(*image)] { acceptor_->SetLimits(limits); };
+  auto call = reactor::RunOn(environment_.acceptor_reactor, set);
+  co_await call;
+  if (cleaning_ != nullptr) cleaning_->LookAgain();
 }
 
 reactor::Task<Status> Node::WriteCheckpoints() {
@@ -417,7 +433,7 @@ reactor::Task<void> Node::KeepHouse() {
     if (write.IsDue(now_ns) || saves) {
       auto checkpoint = SaveCheckpoints();
       Status written = co_await checkpoint;
-      if (!written.ok()) environment_.log.Error("checkpoints: " + written.error().message);
+      if (!written.ok()) log_.Error("checkpoints: " + written.error().message);
     }
     if (std::exchange(retention_is_urgent_, false) || retain.IsDue(now_ns)) {
       auto retention = ApplyRetention();
@@ -445,11 +461,11 @@ reactor::Task<void> Node::WatchSpace() {
 
 void Node::TellShortage(const SpaceWatch::Change& change) {
   if (change.is_short) {
-    environment_.log.Error(change.message);
+    log_.Error(change.message);
     retention_is_urgent_ = true;
     if (call_) call_->TrySet();
   } else {
-    environment_.log.Info(change.message);
+    log_.Info(change.message);
   }
   for (auto& part : parts_) {
     part->shard->reactor().Post([shard = part->shard.get(), change] {

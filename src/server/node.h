@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/log_levels.h"
 #include "base/log_sink.h"
 #include "base/result.h"
 #include "broker/config_view.h"
@@ -58,6 +59,7 @@ class Node {
     uint64_t seed;
     std::function<void(const Error&)> on_fatal;  // the process must end with code 1; perhaps from a reactor's thread
     std::function<std::string()> process_metrics;  // see StatusPages; may be none
+    LogLevel log_level = LogLevel::kInfo;        // of all modules, until somebody changes it at run time
   };
 
   Node(const Environment& environment, const config::ServerConfig& config);
@@ -91,6 +93,7 @@ class Node {
   std::string WhyNotReady() const;
   net::AcceptorOptions DoorOptions();
   reactor::Task<void> LoadConnectionRates(const metadata::MetadataImage& image);
+  reactor::Task<void> ApplyConfigs(metadata::ImagePtr image);
   reactor::Task<void> KeepHouse();
   reactor::Task<void> WatchSpace();
   void TellShortage(const SpaceWatch::Change& change);
@@ -102,6 +105,8 @@ class Node {
 
   const Environment environment_;
   const config::ServerConfig& config_;
+  LogLevels log_levels_;
+  LogSink& log_;  // for what is said here
   Random random_;
   metrics::Registry registry_;
   std::vector<broker::Listener> listeners_;

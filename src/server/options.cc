@@ -12,7 +12,6 @@ broker::Options BrokerOptions(const config::ServerConfig& config) {
   options.node_id = config.node_id;
   options.auto_create_topics_enable = config.auto_create_topics_enable;
   options.max_request_partition_size_limit = config.max_request_partition_size_limit;
-  options.file_delete_delay_ms = config.log_segment_delete_delay_ms;
   options.fetch_max_bytes = config.fetch_max_bytes;
   options.max_incremental_fetch_session_cache_slots = config.max_incremental_fetch_session_cache_slots;
   const std::vector<std::string>& protocols = config.group_coordinator_rebalance_protocols;
@@ -88,6 +87,9 @@ net::AcceptorOptions AcceptorOptions(const config::ServerConfig& config) {
   net::AcceptorOptions options;
   options.most_connections = static_cast<size_t>(config.max_connections);
   options.most_connections_per_ip = static_cast<size_t>(config.max_connections_per_ip);
+  for (const auto& [address, most] : config.max_connections_per_ip_overrides) {
+    options.most_connections_of_ip[net::CanonicalIp(address)] = static_cast<size_t>(most);
+  }
   return options;
 }
 

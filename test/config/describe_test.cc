@@ -212,11 +212,47 @@ TEST_F(DescribeTest, WhatAClientMaySetIsChecked) {
   EXPECT_FALSE(CheckGroupConfig({{"consumer.session.timeout.ms", "70000"}}, layers()).ok());
   EXPECT_FALSE(CheckGroupConfig({{"consumer.heartbeat.interval.ms", "100"}}, layers()).ok());
 
-  EXPECT_TRUE(CheckBrokerUpdate("log.segment.bytes", "2097152", true).ok());
-  EXPECT_TRUE(CheckBrokerUpdate("some.plug-ins.key", "x", true).ok());
-  EXPECT_EQ(CheckBrokerUpdate("node.id", "2", false).error().kind, ErrorKind::kUnsupported);
-  EXPECT_EQ(CheckBrokerUpdate("listeners", "PLAINTEXT://:1", true).error().kind, ErrorKind::kUnsupported);
-  EXPECT_EQ(CheckBrokerUpdate("log.segment.bytes", "1", true).error().kind, ErrorKind::kInvalid);
+  EXPECT_FALSE(CheckGroupConfig({{"consumer.session.timeout.ms", "45000"}, {"consumer.heartbeat.interval.ms", "15000"},
+                                 {"share.session.timeout.ms", "x"}}, layers()).ok());
+
+  auto subscription = [](const ConfigMap& own) {
+    Status status = CheckClientMetricsConfig(own);
+    return status.ok() ? std::string() : status.error().message;
+  };
+  EXPECT_EQ(subscription({{"match", "client_id=a.*, client_source_port = 5"}, {"interval.ms", "100"}}), "");
+  EXPECT_EQ(CheckClientMetricsConfig({{"interval.ms", "99"}}).error().kind, ErrorKind::kUnsupported);
+  for (const char* match : {"nonsense", "foo=x", "client_id=(", "client_id=", "client_id=a=b"}) {
+    EXPECT_THAT(subscription({{"match", match}}), HasSubstr("match")) << match;
+  }
+}
+
+TEST_F(DescribeTest, WhatIsInNoTableIsListedAndItsValueHidden) {
+  broker_ = {{"somebodys.key", "secret"}};
+  cluster_["somebodys.key"] = "other";
+  cluster_["listener.name.a.max.connections"] = "5";
+  bool found = false;
+  for (const Described& described : DescribeBroker(layers())) {
+    if (described.key == "listener.name.a.max.connections") EXPECT_EQ(described.value, "5");
+    if (described.key != "somebodys.key") continue;
+    found = true;
+    EXPECT_EQ(described.value, std::nullopt);
+    EXPECT_TRUE(described.sensitive);
+    EXPECT_EQ(described.type, kUnknownType);
+    EXPECT_EQ(described.source, Source::kDynamicBroker);
+    ASSERT_EQ(described.synonyms.size(), 2u);
+    EXPECT_EQ(described.synonyms[1].source, Source::kDynamicDefault);
+  }
+  EXPECT_TRUE(found);
+  EXPECT_EQ(DescribeClusterDefaults(cluster_).size(), 3u);
+}
+
+TEST_F(DescribeTest, EveryKeyHasAFewWords) {
+  for (Scope scope : {Scope::kBroker, Scope::kTopic, Scope::kGroup, Scope::kClientMetrics}) {
+    for (const Row& row : RowsOf(scope)) EXPECT_THAT(Documentation(row), HasSubstr("It must be")) << row.key;
+  }
+  EXPECT_EQ(Documentation(RowNamed(Scope::kTopic, "retention.ms")),
+            "It must be an integer of at least -1, at most 9223372036854775807. Falls back to log.retention.ms, "
+            "log.retention.minutes, log.retention.hours.");
 }
 
 }  // namespace

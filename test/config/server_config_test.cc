@@ -89,7 +89,6 @@ const std::map<std::string, std::string> kDifferences = {
     {"voters several", "not yet"},
     {"bootstrap several", "not yet"},
     {"remote storage", "not yet"},
-    {"per ip zero with overrides", "not yet"},
     {"sasl mech only", "not yet, and must not be ignored"},
     {"map twice", "the later entry counts, and is SSL: not yet"},
     {"jaas only", "not yet, and must not be ignored"},

@@ -121,6 +121,69 @@ class JavaTools(java_tools.ToolsTest):
         self.assertIn("node.id=1", said)
         self.assertIn("STATIC_BROKER_CONFIG", said)
 
+    def configs(self, *arguments, **options):
+        """kafka-configs.sh: the lines it prints."""
+        return [line.strip() for line in self.tool(CONFIGS, *arguments, **options).splitlines()]
+
+    def until_configs(self, expected, *arguments):
+        """Apache Kafka answers a change before it shows it."""
+        self.until(lambda: sorted(self.configs("--describe", *arguments)), sorted(expected))
+
+    def test_a_topics_configuration_changed_and_set_back(self):
+        topic = self.topic()
+        who = "--entity-type", "topics", "--entity-name", topic
+        head = "Dynamic configs for topic %s are:" % topic
+        self.assertEqual(["Completed updating config for topic %s." % topic], self.configs(
+            "--alter", *who, "--add-config", "retention.ms=12345,cleanup.policy=[compact,delete]"))
+        self.until_configs([
+            head, "cleanup.policy=compact,delete sensitive=false synonyms={DYNAMIC_TOPIC_CONFIG:cleanup.policy=compact,delete, "
+            "DEFAULT_CONFIG:log.cleanup.policy=delete}",
+            "retention.ms=12345 sensitive=false synonyms={DYNAMIC_TOPIC_CONFIG:retention.ms=12345}"], *who)
+        self.configs("--alter", *who, "--delete-config", "cleanup.policy,retention.ms")
+        self.until_configs([head], *who)
+        self.assertIn("InvalidConfigurationException",
+                      self.tool(CONFIGS, "--alter", *who, "--add-config", "no.such=1", status=1))
+
+    def test_a_brokers_and_all_brokers_configurations(self):
+        one, of_all = ("--entity-type", "brokers", "--entity-name", "1"), ("--entity-type", "brokers", "--entity-default")
+        self.configs("--alter", *of_all, "--add-config", "log.retention.ms=5000")
+        self.configs("--alter", *one, "--add-config", "log.retention.ms=6000")
+        self.until_configs(["Dynamic configs for broker 1 are:",
+                            "log.retention.ms=6000 sensitive=false synonyms={DYNAMIC_BROKER_CONFIG:log.retention.ms=6000, "
+                            "DYNAMIC_DEFAULT_BROKER_CONFIG:log.retention.ms=5000, DEFAULT_CONFIG:log.retention.hours=168}"], *one)
+        self.until(lambda: "log.retention.ms=5000 sensitive=false synonyms={DYNAMIC_DEFAULT_BROKER_CONFIG:log.retention.ms=5000}"
+                   in self.configs("--describe", *of_all), True)
+        self.assertIn("InvalidRequestException", self.tool(CONFIGS, "--alter", *one, "--add-config", "log.dirs=/x", status=1))
+        self.assertIn("InvalidRequestException",
+                      self.tool(CONFIGS, "--alter", *of_all, "--add-config", "listeners=PLAINTEXT://:1", status=1))
+        self.configs("--alter", *one, "--delete-config", "log.retention.ms")
+        self.configs("--alter", *of_all, "--delete-config", "log.retention.ms")
+        self.until_configs(["Dynamic configs for broker 1 are:"], *one)
+
+    def test_levels_of_loggers(self):
+        who = "--entity-type", "broker-loggers", "--entity-name", "1"
+        self.configs("--alter", *who, "--add-config", "root=ERROR")
+        self.until(lambda: "root=ERROR sensitive=false synonyms={}" in self.configs("--describe", *who), True)
+        self.assertIn("InvalidConfigurationException", self.tool(CONFIGS, "--alter", *who, "--add-config", "root=LOUD", status=1))
+        self.configs("--alter", *who, "--add-config", "root=INFO")
+
+    def test_configurations_of_groups_and_of_client_metrics(self):
+        group = "--entity-type", "groups", "--entity-name", "java-configured"
+        self.configs("--alter", *group, "--add-config", "consumer.session.timeout.ms=50000")
+        self.until_configs(["Dynamic configs for group java-configured are:",
+                            "consumer.session.timeout.ms=50000 sensitive=false synonyms={DYNAMIC_GROUP_CONFIG:"
+                            "consumer.session.timeout.ms=50000, DEFAULT_CONFIG:group.consumer.session.timeout.ms=45000}"], *group)
+        metrics = "--entity-type", "client-metrics", "--entity-name", "java-metrics"
+        self.configs("--alter", *metrics, "--add-config", "interval.ms=5000,match=[client_id=java.*]")
+        self.until_configs(["Dynamic configs for client-metric java-metrics are:",
+                            "interval.ms=5000 sensitive=false synonyms={DYNAMIC_CLIENT_METRICS_CONFIG:interval.ms=5000}",
+                            "match=client_id=java.* sensitive=false synonyms={DYNAMIC_CLIENT_METRICS_CONFIG:match=client_id=java.*}"],
+                           *metrics)
+        self.assertIn("InvalidRequestException", self.tool(CONFIGS, "--alter", *metrics, "--add-config", "interval.ms=1", status=1))
+        self.until(lambda: any("java-metrics" in line for line in self.configs("--describe", "--entity-type", "client-metrics")), True)
+        self.configs("--alter", *group, "--delete-config", "consumer.session.timeout.ms")
+        self.configs("--alter", *metrics, "--delete-config", "interval.ms,match")
+
 
 if __name__ == "__main__":
     java_tools.main()

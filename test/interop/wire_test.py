@@ -28,8 +28,8 @@ SILENCE_SECONDS = 0.3  # how long a broker that must not answer is listened to
 CUT_BODY = "ApiVersions v3, no body"
 
 # The APIs that must be advertised with exactly Apache Kafka's versions.
-SERVED = {0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 29, 30, 31, 32, 36, 37, 38, 39, 40, 41,
-          46, 48, 49, 50, 51, 55, 57, 60, 64, 75}
+SERVED = {0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38,
+          39, 40, 41, 43, 44, 45, 46, 48, 49, 50, 51, 55, 57, 60, 61, 64, 74, 75}
 
 
 def lines(name):

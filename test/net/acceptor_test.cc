@@ -57,6 +57,25 @@ TEST_F(AcceptorTest, BeyondTheLimitOfAnAddressTheNewOneIsClosed) {
   EXPECT_TRUE(overridden.ended());
 }
 
+TEST_F(AcceptorTest, LimitsThatChangeCountAtOnce) {
+  Open({}, {.most_connections = 2});
+  handler_.EchoFromNowOn();
+  auto& first = Connect(5);
+  auto& second = Connect(6);
+  auto& third = Connect(5);
+  Settle();
+  EXPECT_FALSE(Served(third)) << "it waits in the backlog";
+  Act([this] { acceptor_->SetLimits({.most_connections = 10, .most_connections_per_ip = 2}); });
+  EXPECT_EQ(Answers(third), Strings{"?"}) << "nobody has to leave first";
+  auto& fourth = Connect(5);
+  Settle();
+  EXPECT_TRUE(fourth.ended());
+  Act([this] { acceptor_->SetLimits({.most_connections_per_ip = 1}); });
+  EXPECT_TRUE(Served(first)) << "who is in stays in";
+  EXPECT_TRUE(Served(second));
+  EXPECT_EQ(acceptor_->connections(), 3u);
+}
+
 TEST_F(AcceptorTest, WithoutDescriptorsPeersAreTurnedAwayAndLaterOnesServed) {
   Open();
   handler_.EchoFromNowOn();

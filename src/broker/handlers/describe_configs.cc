@@ -1,8 +1,9 @@
 // DescribeConfigs (key 32): every key of a topic, broker, group or client-metrics subscription, what it is and why.
-#include <charconv>
+#include <algorithm>
 
 #include "broker/config_view.h"
 #include "broker/handlers.h"
+#include "broker/logger_configs.h"
 #include "metadata/topic_name.h"
 
 namespace kb::broker {
@@ -25,7 +26,10 @@ Answer Refused(ErrorCode error, std::string message) {
 class Describer {
  public:
   explicit Describer(RequestContext& context)
-      : image_(context.image()), view_(*context.shard().cluster().configs), layers_(view_.LayersOf(image_)) {}
+      : image_(context.image()),
+        view_(*context.shard().cluster().configs),
+        layers_(view_.LayersOf(image_)),
+        levels_(*context.shard().cluster().log_levels) {}
 
   Answer Describe(int8_t type, std::string_view name) const {
     switch (static_cast<ConfigResourceType>(type)) {
@@ -42,11 +46,11 @@ class Describer {
         return {ErrorCode::kNone, "",
                 config::DescribeClientMetrics(image_.ConfigsOf(ConfigResourceType::kClientMetrics, name))};
       case ConfigResourceType::kBrokerLogger:
-        break;
+        return DescribeLoggers(name);
     }
     return Refused(ErrorCode::kInvalidRequest, "resource type " + std::to_string(type) +
-                                                   " is not described here: 2 topic, 4 broker, 16 client "
-                                                   "metrics or 32 group");
+                                                   " is not described here: 2 topic, 4 broker, 8 broker logger, 16 "
+                                                   "client metrics or 32 group");
   }
 
  private:
@@ -63,16 +67,32 @@ class Describer {
     if (name.empty()) {
       return {ErrorCode::kNone, "", config::DescribeClusterDefaults(image_.ConfigsOf(ConfigResourceType::kBroker, ""))};
     }
-    if (name != view_.node_name()) {
-      return Refused(ErrorCode::kInvalidRequest, "this is broker " + view_.node_name() + ", not '" + std::string(name) +
-                                                     "'; only the broker itself can describe its configuration");
+    if (controller::ConfigRefusal refusal = CheckLoggerResource(name, view_.server().node_id)) {
+      return Refused(refusal.code, refusal.message + "; only the broker itself can describe its configuration");
     }
     return {ErrorCode::kNone, "", config::DescribeBroker(layers_)};
+  }
+
+  Answer DescribeLoggers(std::string_view name) const {
+    if (name.empty()) return Refused(ErrorCode::kInvalidRequest, "the loggers of a broker go by its number");
+    if (controller::ConfigRefusal refusal = CheckLoggerResource(name, view_.server().node_id)) {
+      return Refused(refusal.code, std::move(refusal.message));
+    }
+    Answer answer;
+    for (const auto& [logger, level] : levels_.All()) {
+      config::Described& described = answer.configs.emplace_back();
+      described.key = logger;
+      described.sensitive = false;
+      described.value = std::string(LogLevelName(level));
+      described.source = config::Source::kBrokerLogger;
+    }
+    return answer;
   }
 
   const metadata::MetadataImage& image_;
   const ConfigView& view_;
   const config::Layers layers_;
+  const LogLevels& levels_;
 };
 
 bool IsWanted(const protocol::Array<std::string_view>& keys, std::string_view key) {
@@ -97,14 +117,18 @@ reactor::Task<void> HandleDescribeConfigs(RequestContext& context, const Describ
     result.error_code = static_cast<int16_t>(answer.error);
     if (answer.error != ErrorCode::kNone) result.error_message = arena.Copy(std::string_view(answer.message));
     for (const config::Described& described : answer.configs) {
-      if (!IsWanted(resource.configuration_keys, described.row->key)) continue;
+      if (!IsWanted(resource.configuration_keys, described.key)) continue;
       auto& entry = result.configs.Add(arena);
-      entry.name = described.row->key;
+      entry.name = arena.Copy(std::string_view(described.key));
       entry.value = copy(described.value);
       entry.read_only = described.read_only;
       entry.config_source = static_cast<int8_t>(described.source);
-      entry.is_sensitive = described.row->sensitive();
-      entry.config_type = static_cast<int8_t>(described.row->type);
+      entry.is_sensitive = described.sensitive;
+      entry.config_type = described.type;
+      entry.documentation = std::nullopt;
+      if (request.include_documentation && described.row != nullptr) {
+        entry.documentation = arena.Copy(std::string_view(config::Documentation(*described.row)));
+      }
       if (!request.include_synonyms) continue;
       for (const config::Described::Synonym& synonym : described.synonyms) {
         auto& one = entry.synonyms.Add(arena);
