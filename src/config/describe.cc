@@ -96,7 +96,7 @@ Described Describe(const Row& row, std::optional<std::string> value, std::vector
 std::vector<Described> DescribeAll(Scope scope, const ConfigMap& own, Source own_source, const Layers& layers) {
   std::vector<Described> all;
   for (const Row& row : RowsOf(scope)) {
-    if (row.internal) continue;
+    if (row.internal && FindIn(own, row.key) == nullptr) continue;
     std::optional<std::string> value = ValueOf(row, own, layers);
     std::vector<Described::Synonym> synonyms;
     if (FindIn(own, row.key) != nullptr) synonyms.push_back({std::string(row.key), value, own_source});

@@ -75,6 +75,12 @@ class ConfigsTest : public BrokerFixture {
     const auto& config = answer->results[0].configs[0];
     return {std::string(config.value.value_or("")), config.config_source};
   }
+  bool Served(test::KafkaClient& client) {
+    message::ListConfigResourcesRequest request;
+    client.Send(request, 1);
+    scheduler_.RunUntil([&] { return client.HasAnswer() || client.ended(); });
+    return client.HasAnswer();
+  }
   std::string ProduceError(const std::string& topic, size_t bytes, int32_t partition = 0) {
     Arena arena;
     std::string batch = test::BatchOf({std::string(bytes, 'x')}, now_ms());
@@ -130,25 +136,32 @@ TEST_F(ConfigsTest, WhatWasAnsweredSurvivesACrash) {
   EXPECT_EQ(Describe(kLogger, "1", "net"), (Value{"INFO", 6})) << "levels are kept nowhere";
 }
 
-TEST_F(ConfigsTest, LimitsOfConnectionsCountAtOnceAndAfterARestart) {
-  auto served = [this](test::KafkaClient& client) {
-    message::ListConfigResourcesRequest request;
-    client.Send(request, 1);
-    scheduler_.RunUntil([&] { return client.HasAnswer() || client.ended(); });
-    return client.HasAnswer();
-  };
+TEST_F(ConfigsTest, LimitsOfConnectionsCountAtOnce) {
   auto control = Connect();
-  ASSERT_TRUE(served(*control));
+  ASSERT_TRUE(Served(*control));
   EXPECT_EQ(Set(kBroker, "", "max.connections.per.ip.overrides", "192.0.2.1:1,127.0.0.1:1"), "NONE");
   auto refused = Connect();
-  EXPECT_FALSE(served(*refused)) << "who is in stays in, nobody else comes";
+  EXPECT_FALSE(Served(*refused)) << "who is in stays in, nobody else comes";
   control.reset();
   scheduler_.RunFor(kSecond);
   EXPECT_EQ(Set(kBroker, "", "max.connections.per.ip.overrides", ""), "NONE");
   auto first = Connect();
   auto second = Connect();
-  EXPECT_TRUE(served(*first));
-  EXPECT_TRUE(served(*second));
+  EXPECT_TRUE(Served(*first));
+  EXPECT_TRUE(Served(*second));
+}
+
+TEST_F(ConfigsTest, LimitsOfConnectionsCountFromTheStart) {
+  EXPECT_EQ(Set(kBroker, "", "max.connections.per.ip", "1"), "NONE");
+  broker_.PowerOff();
+  files_.Cut(test::PowerLoss::kEverything);
+  test::SimBroker second(scheduler_, files_, network_);
+  Status started = second.Start();
+  ASSERT_TRUE(started.ok()) << started.error().message;
+  auto one = Connect();
+  EXPECT_TRUE(Served(*one));
+  auto refused = Connect();
+  EXPECT_FALSE(Served(*refused));
 }
 
 TEST_F(ConfigsTest, AGroupsKeysReachItsMembers) {

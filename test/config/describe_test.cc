@@ -70,6 +70,8 @@ std::string SourceName(Source source) {
       return "STATIC_BROKER_CONFIG";
     case Source::kDefault:
       return "DEFAULT_CONFIG";
+    case Source::kBrokerLogger:
+      return "DYNAMIC_BROKER_LOGGER_CONFIG";
     case Source::kClientMetrics:
       return "DYNAMIC_CLIENT_METRICS_CONFIG";
     case Source::kGroup:
@@ -212,8 +214,11 @@ TEST_F(DescribeTest, WhatAClientMaySetIsChecked) {
   EXPECT_FALSE(CheckGroupConfig({{"consumer.session.timeout.ms", "70000"}}, layers()).ok());
   EXPECT_FALSE(CheckGroupConfig({{"consumer.heartbeat.interval.ms", "100"}}, layers()).ok());
 
-  EXPECT_FALSE(CheckGroupConfig({{"consumer.session.timeout.ms", "45000"}, {"consumer.heartbeat.interval.ms", "15000"},
-                                 {"share.session.timeout.ms", "x"}}, layers()).ok());
+  EXPECT_FALSE(CheckGroupConfig({{"consumer.session.timeout.ms", "45000"},
+                                 {"consumer.heartbeat.interval.ms", "15000"},
+                                 {"share.session.timeout.ms", "x"}},
+                                layers())
+                   .ok());
 
   auto subscription = [](const ConfigMap& own) {
     Status status = CheckClientMetricsConfig(own);
@@ -232,7 +237,9 @@ TEST_F(DescribeTest, WhatIsInNoTableIsListedAndItsValueHidden) {
   cluster_["listener.name.a.max.connections"] = "5";
   bool found = false;
   for (const Described& described : DescribeBroker(layers())) {
-    if (described.key == "listener.name.a.max.connections") EXPECT_EQ(described.value, "5");
+    if (described.key == "listener.name.a.max.connections") {
+      EXPECT_EQ(described.value, "5");
+    }
     if (described.key != "somebodys.key") continue;
     found = true;
     EXPECT_EQ(described.value, std::nullopt);

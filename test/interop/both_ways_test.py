@@ -256,6 +256,57 @@ class BothWays(harness.WithLastWords):
                 else:
                     broker.broker.kill()
 
+    def configurations(self, turn):
+        """All that is set, of every kind, with the values that count and where they come from."""
+        found = {}
+        resources = turn.connection.call("ListConfigResources", 1, resourceTypes=[2, 4, 16, 32])["configResources"]
+        for kind, name in sorted((r["resourceType"], r["resourceName"]) for r in resources) + [(4, "")]:
+            result = turn.connection.call("DescribeConfigs", 4, includeSynonyms=True, resources=[
+                {"resourceType": kind, "resourceName": name, "configurationKeys": None}])["results"][0]
+            self.assertEqual(0, result["errorCode"], (kind, name))
+            found[kind, name] = {entry["name"]: (entry["value"], entry["configSource"], [
+                (s["name"], s["value"], s["source"]) for s in entry["synonyms"]])
+                for entry in result["configs"] if entry["configSource"] not in (4, 5)}
+        return found
+
+    def same(self, wanted, got):
+        self.assertEqual(sorted(wanted), sorted(got))
+        for one, entries in wanted.items():
+            self.assertEqual(entries, got[one], one)
+
+    def test_configurations_of_every_kind(self):
+        """What the one has set the other shows: set by turns, replaced, and taken away."""
+        def alter(turn, *changes):
+            resources = [{"resourceType": kind, "resourceName": name, "configs": [
+                {"name": key, "configOperation": 1 if value is None else 0, "value": value} for key, value in keys.items()]}
+                for kind, name, keys in changes]
+            answer = turn.connection.call("IncrementalAlterConfigs", 1, resources=resources)
+            self.assertEqual([0] * len(changes), [r["errorCode"] for r in answer["responses"]], answer)
+
+        before = None
+        for number, oracle in enumerate((None, KAFKA, None, KAFKA, None)):
+            with Turn(self, self.folder, oracle) as turn:
+                if before is not None:
+                    served.eventually(lambda: self.same(before, self.configurations(turn)))
+                text = str(100000 + number)
+                before = self.configurations(turn)
+                alter(turn, (2, "grp", {"retention.ms": text, "segment.ms": text if number % 2 else None}),
+                      (4, "", {"log.retention.bytes": text, "somebodys.key": text}),
+                      (4, "1", {"log.retention.bytes": "1" + text, "num.io.threads": str(8 + number % 2)}),
+                      (16, "subscription-%d" % number, {"interval.ms": text}),
+                      (32, "group", {"consumer.session.timeout.ms": str(50000 + number)}),
+                      (32, "group-%d" % (number % 2), {"consumer.heartbeat.interval.ms": None if number > 2 else "6000"}))
+
+                def changed():
+                    self.assertEqual(text, self.configurations(turn)[2, "grp"]["retention.ms"][0])
+                    self.assertIn((16, "subscription-%d" % number), self.configurations(turn))
+                served.eventually(changed)
+                before = self.configurations(turn)
+                if number % 3:
+                    turn.broker.kill()
+                else:
+                    turn.broker.stop()
+
     def but_for_control(self, now, before):
         """`now`, without what the one at work writes of itself: the group coordinator's and the share coordinator's records."""
         return {place: (found if not place[0].startswith("__") else before.get(place, found))
