@@ -148,6 +148,41 @@ class Moves(harness.WithLastWords):
         self.broker.start()
         self.check()
 
+    def test_a_group_keeps_its_offsets_while_their_partition_moves(self):
+        self.use(None)
+        retriable = {14, 15, 16}  # COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR
+        with self.broker.connect(30) as connection:
+            connection.call("FindCoordinator", 4, keyType=0, coordinatorKeys=["group"])
+            for committed in range(1, 200):
+                if committed % 20 == 10:
+                    folder = self.folders[committed // 20 % 2]
+                    answer = connection.call("AlterReplicaLogDirs", 2, dirs=[{"path": folder, "topics": [
+                        {"name": "__consumer_offsets", "partitions": [0, 1, 2, 3]}]}])
+                    self.assertEqual({0}, {p["errorCode"] for t in answer["results"] for p in t["partitions"]})
+                code = 16
+                deadline = time.monotonic() + 30
+                while code in retriable:
+                    self.assertLess(time.monotonic(), deadline)
+                    answer = connection.call(
+                        "OffsetCommit", 8, groupId="group", generationIdOrMemberEpoch=-1, memberId="", groupInstanceId=None,
+                        topics=[{"name": "topic", "partitions": [{"partitionIndex": 0, "committedOffset": committed,
+                                                                  "committedLeaderEpoch": -1, "committedMetadata": ""}]}])
+                    code = answer["topics"][0]["partitions"][0]["errorCode"]
+                self.assertEqual(0, code)
+        for is_after_a_restart in (False, True):
+            if is_after_a_restart:
+                self.broker.stop()
+                self.broker.start()
+            code, deadline = 16, time.monotonic() + 30
+            while code in retriable:
+                self.assertLess(time.monotonic(), deadline)
+                with self.broker.connect(30) as connection:
+                    group = connection.call("OffsetFetch", 8, requireStable=False, groups=[
+                        {"groupId": "group", "topics": [{"name": "topic", "partitionIndexes": [0]}]}])["groups"][0]
+                code = group["errorCode"]
+            self.assertEqual(0, code)
+            self.assertEqual(199, group["topics"][0]["partitions"][0]["committedOffset"])
+
     def test_the_disk_that_it_goes_to_fails(self):
         disk = machine.Machine()
         self.addCleanup(disk.close)
