@@ -55,6 +55,7 @@ class MetadataAnswer {
       auto& one = response_.topics.Add(arena_);
       one.error_code = static_cast<int16_t>(ErrorCode::kInvalidRequest);
       one.name = ValidUtf8(wanted.name.value_or(""), arena_);
+      one.topic_id = wanted.topic_id;
     }
   }
 
@@ -120,6 +121,7 @@ class MetadataAnswer {
   void AddError(ErrorCode error, std::optional<std::string_view> name, const Uuid& id) {
     auto& one = response_.topics.Add(arena_);
     one.error_code = static_cast<int16_t>(error);
+    one.name = std::nullopt;
     if (name) one.name = ValidUtf8(*name, arena_);
     if (name) one.is_internal = metadata::IsInternalTopic(*name);
     if (name && request_.include_topic_authorized_operations) one.topic_authorized_operations = kAllTopicOperations;
