@@ -1,5 +1,5 @@
-// ReplicaMover: what replicas that change their data directory need of the rest of the node: the metadata log and the places
-// of replicas on the first reactor, the coordinator at their home. See partition/replica_moves.h.
+// ReplicaMover: what replicas that change their data directory need of the rest of the node: the metadata log and the
+// places of replicas on the first reactor, the coordinator at their home. See partition/replica_moves.h.
 //
 // Shared by all reactors and without a state of its own; each call goes where it has to.
 #pragma once

@@ -14,7 +14,9 @@ namespace {
 // metadata.version 3.6-IV0: before it a replica that left the ISR needed a new leader epoch.
 constexpr int16_t kNoEpochForShrinkSince = 12;
 
-bool Contains(const BrokerIds& ids, BrokerId id) { return std::find(ids.begin(), ids.end(), id) != ids.end(); }
+bool Contains(const BrokerIds& ids, BrokerId id) {
+  return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
 bool ContainsAll(const BrokerIds& ids, const BrokerIds& others) {
   return std::all_of(others.begin(), others.end(), [&](BrokerId id) { return Contains(ids, id); });
 }

@@ -1,6 +1,6 @@
 // PartitionTransition: from what a partition is and what its replicas shall be to the one record that takes it there:
-// reassignments completed where they can be, a leader elected where there is none or a better one, eligible replicas kept
-// as long as too few are in sync (KIP-966). The rules are Apache Kafka's.
+// reassignments completed where they can be, a leader elected where there is none or a better one, eligible replicas
+// kept as long as too few are in sync (KIP-966). The rules are Apache Kafka's.
 #pragma once
 
 #include <cstdint>

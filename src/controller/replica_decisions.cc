@@ -22,9 +22,9 @@ using Context = ReplicaDecisionContext;
 constexpr int8_t kPreferredElection = 0;
 constexpr int8_t kUncleanElection = 1;
 
-const Refusal kTooManyRecords{ErrorCode::kPolicyViolation,
-                              "the request changes more than " + std::to_string(kMostPartitionsPerRequest) +
-                                  " partitions; spread them over several requests"};
+const Refusal kTooManyRecords{ErrorCode::kPolicyViolation, "the request changes more than " +
+                                                               std::to_string(kMostPartitionsPerRequest) +
+                                                               " partitions; spread them over several requests"};
 
 std::string NameOf(std::string_view topic, int32_t partition) {
   return "partition " + std::to_string(partition) + " of topic " + std::string(topic);
@@ -161,8 +161,8 @@ message::ElectLeadersResponse DecideElectLeaders(const Context& context, const m
   message::ElectLeadersResponse response;
   Elections elections(context, request.election_type, response);
   if (request.election_type != kPreferredElection && request.election_type != kUncleanElection) {
-    elections.RefuseAll(request, {ErrorCode::kInvalidRequest, "there is no election of type " +
-                                                                  std::to_string(request.election_type)});
+    elections.RefuseAll(
+        request, {ErrorCode::kInvalidRequest, "there is no election of type " + std::to_string(request.election_type)});
     return response;
   }
   RecordList elected;
@@ -185,7 +185,9 @@ namespace {
 
 using Reassigned = message::AlterPartitionReassignmentsRequest::ReassignablePartition;
 
-bool Contains(const BrokerIds& ids, BrokerId id) { return std::find(ids.begin(), ids.end(), id) != ids.end(); }
+bool Contains(const BrokerIds& ids, BrokerId id) {
+  return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
 
 // Of those in `ids` that are not in `others`, ascending.
 BrokerIds Difference(const BrokerIds& ids, const BrokerIds& others) {
@@ -244,13 +246,14 @@ class Reassignments {
 
   Refusal Change(std::string_view name, const Reassigned& wanted, const Partition& partition,
                  PartitionTarget& target) const {
-    Refusal refusal = CheckReplicas(context_.image, wanted.replicas, std::nullopt, NameOf(name, wanted.partition_index));
+    Refusal refusal =
+        CheckReplicas(context_.image, wanted.replicas, std::nullopt, NameOf(name, wanted.partition_index));
     if (refusal) return refusal;
     const size_t factor = partition.replicas.size() - partition.removing_replicas.size();
     if (!may_change_factor_ && wanted.replicas.size() != factor) {
-      return {ErrorCode::kInvalidReplicationFactor, "the replication factor of " + NameOf(name, wanted.partition_index) +
-                                                        " would change from " + std::to_string(factor) + " to " +
-                                                        std::to_string(wanted.replicas.size())};
+      return {ErrorCode::kInvalidReplicationFactor,
+              "the replication factor of " + NameOf(name, wanted.partition_index) + " would change from " +
+                  std::to_string(factor) + " to " + std::to_string(wanted.replicas.size())};
     }
     const BrokerIds replicas = FromWire(wanted.replicas);
     target.replicas = replicas;

@@ -1,8 +1,8 @@
 // What becomes of requests to elect leaders and to move partitions between brokers: pure functions of an image and the
 // request to records and the response, as Apache Kafka's controller decides (the texts are ours).
 //
-// They hold for any image, also one of a cluster that had several brokers. Where only one broker runs, every partition is
-// led by its preferred replica already, and nothing can move.
+// They hold for any image, also one of a cluster that had several brokers. Where only one broker runs, every partition
+// is led by its preferred replica already, and nothing can move.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +28,8 @@ message::ElectLeadersResponse DecideElectLeaders(const ReplicaDecisionContext& c
                                                  const message::ElectLeadersRequest& request,
                                                  metadata::RecordList& records);
 
-// Without replicas: takes a reassignment back. One that needs no new replica is complete at once; others stay as they are
-// until the replicas that come are in sync.
+// Without replicas: takes a reassignment back. One that needs no new replica is complete at once; others stay as they
+// are until the replicas that come are in sync.
 message::AlterPartitionReassignmentsResponse DecideAlterPartitionReassignments(
     const ReplicaDecisionContext& context, const message::AlterPartitionReassignmentsRequest& request,
     metadata::RecordList& records);

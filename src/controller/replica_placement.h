@@ -1,5 +1,5 @@
-// Where replicas go: on which brokers, in which of a broker's data directories, and which assignments a client may make.
-// Functions of an image.
+// Where replicas go: on which brokers, in which of a broker's data directories, and which assignments a client may
+// make. Functions of an image.
 #pragma once
 
 #include <cstdint>
@@ -34,8 +34,8 @@ class DirectoryChooser {
 Refusal PlaceReplicas(const metadata::MetadataImage& image, Random& random, int32_t first, int32_t count,
                       int16_t replication_factor, std::vector<metadata::BrokerIds>& placed);
 
-// INVALID_REPLICA_ASSIGNMENT when a client's assignment is empty, names a broker twice or one that is not registered, or
-// has not replication_factor replicas (nullopt: any number). what: the partition, for the message.
+// INVALID_REPLICA_ASSIGNMENT when a client's assignment is empty, names a broker twice or one that is not registered,
+// or has not replication_factor replicas (nullopt: any number). what: the partition, for the message.
 Refusal CheckReplicas(const metadata::MetadataImage& image, const protocol::Array<int32_t>& brokers,
                       std::optional<size_t> replication_factor, const std::string& what);
 

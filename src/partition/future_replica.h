@@ -2,9 +2,9 @@
 //
 //   <data directory>/<topic>-<partition>.<32 hex>-future/      a log like any other, behind the one it follows
 //
-// It is a follower on the same node: whole batches with their offsets and epochs, from the source's log start on. Whoever
-// finds one after a crash goes on with it (Open checks it batch by batch, Follow cuts off what the source has lost) or
-// removes it. It is of no use to anybody before it is put in place (partition/moving.cc).
+// It is a follower on the same node: whole batches with their offsets and epochs, from the source's log start on.
+// Whoever finds one after a crash goes on with it (Open checks it batch by batch, Follow cuts off what the source has
+// lost) or removes it. It is of no use to anybody before it is put in place (partition/moving.cc).
 //
 // What blocks is for the disk pool, one call at a time; the rest is for the partition's home, between those calls. The
 // file system outlives it.
@@ -57,7 +57,8 @@ class FutureReplica {
   Status Create(const Uuid& topic_id);
   // Opens what is there, trusting nothing.
   Status Open(const log::LogConfig& config, bool was_compacted, int64_t now_ms);
-  // source_start: the source's log start; agreed: the end of what both have of the last epoch here. What is beyond goes.
+  // source_start: the source's log start; agreed: the end of what both have of the last epoch here. What is beyond
+  // goes.
   Status Follow(Offset source_start, Offset agreed, int64_t now_ms);
   // The last epoch of what is here; nullopt: there is nothing.
   std::optional<LeaderEpoch> latest_epoch() const;

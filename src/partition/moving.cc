@@ -7,9 +7,9 @@
 //   5  <from>/<topic>-<n> → <from>/….<hex>-delete, synced;  <to>/….<hex>-future → <to>/<topic>-<n>, synced
 //   6  the partition is opened there
 //
-// A crash before the first rename of 5 leaves the replica where it was, and a copy that is continued or removed; between the
-// two the future replica is the only one, and the start puts it in place (partition/data_directories.cc); later it is there.
-// 2 stands before 5 for Apache Kafka's sake: its start goes by the directory in the metadata.
+// A crash before the first rename of 5 leaves the replica where it was, and a copy that is continued or removed;
+// between the two the future replica is the only one, and the start puts it in place (partition/data_directories.cc);
+// later it is there. 2 stands before 5 for Apache Kafka's sake: its start goes by the directory in the metadata.
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -110,8 +110,8 @@ reactor::Task<void> PartitionTable::Forget(PartitionId id, std::shared_ptr<Entry
 }
 
 void PartitionTable::MoveFailed(const Entry& entry, const FutureReplica& future, const MoveFailure& failure) {
-  environment_.log.Error("replica " + entry.name.ToString() + " stays in " + entry.data_directory +
-                         ", its way to " + future.data_directory() + " ended: " + failure.error.message);
+  environment_.log.Error("replica " + entry.name.ToString() + " stays in " + entry.data_directory + ", its way to " +
+                         future.data_directory() + " ended: " + failure.error.message);
   if (failure.is_of_target) environment_.on_storage_failure(future.data_directory(), failure.error);
 }
 
@@ -221,7 +221,8 @@ reactor::Task<PartitionTable::MoveStep> PartitionTable::CopyPiece(std::shared_pt
   log::ReadResult read = co_await reading;
   if (read.status == log::ReadStatus::kOutOfRange) co_return std::nullopt;  // likewise: the next look tells
   if (read.status != log::ReadStatus::kOk) {
-    std::string why = read.failure ? read.failure->message : "damage at offset " + ToString(from) + ": a copy would lose it";
+    std::string why =
+        read.failure ? read.failure->message : "damage at offset " + ToString(from) + ": a copy would lose it";
     co_return MoveFailure{Error{ErrorKind::kCorrupt, std::move(why)}};
   }
   auto append = environment_.disk.Run([&]() -> Status {
@@ -249,8 +250,9 @@ reactor::Task<void> PartitionTable::PutInPlace(PartitionId id, std::shared_ptr<E
   co_await hand_over;
 
   log::Log& log = source->log();
-  CheckpointEntry state{entry->name,           id.topic_id,           future->data_directory(),   log.log_end_offset(),
-                        log.log_start_offset(), log.log_end_offset(), source->clean_end()};
+  CheckpointEntry state{
+      entry->name,          id.topic_id,        future->data_directory(), log.log_end_offset(), log.log_start_offset(),
+      log.log_end_offset(), source->clean_end()};
   OpenRequest request;
   request.id = id;
   request.name = entry->name;
@@ -282,7 +284,8 @@ reactor::Task<void> PartitionTable::PutInPlace(PartitionId id, std::shared_ptr<E
   Status served = co_await serve;
   if (!served.ok()) co_return;  // which was said
   environment_.moves->BackInService(id, entry->name);
-  if (!failed) environment_.log.Info("replica " + entry->name.ToString() + " lies in " + entry->data_directory + " now");
+  if (!failed)
+    environment_.log.Info("replica " + entry->name.ToString() + " lies in " + entry->data_directory + " now");
 }
 
 reactor::Task<PartitionTable::MoveStep> PartitionTable::Exchange(std::shared_ptr<Entry> entry, FuturePtr future,

@@ -1,5 +1,5 @@
-// Replicas in several data directories of one broker: what lies where, and their way from one to another, as clients see
-// it and as a start after a crash finds it.
+// Replicas in several data directories of one broker: what lies where, and their way from one to another, as clients
+// see it and as a start after a crash finds it.
 #include "broker/fixture.h"
 #include "message/alter_replica_log_dirs_request.h"
 #include "message/alter_replica_log_dirs_response.h"
@@ -70,7 +70,8 @@ class LogDirsTest : public BrokerFixture {
         if (one.name != topic) continue;
         for (const auto& entry : one.partitions) {
           if (entry.partition_index != partition) continue;
-          places.push_back({std::string(directory.log_dir), entry.partition_size, entry.offset_lag, entry.is_future_key});
+          places.push_back(
+              {std::string(directory.log_dir), entry.partition_size, entry.offset_lag, entry.is_future_key});
         }
       }
     }
@@ -102,7 +103,8 @@ class LogDirsTest : public BrokerFixture {
   }
   void ExpectAllRecords(const std::string& topic, int64_t from = 0) {
     Arena arena;
-    auto answer = Ask<message::FetchResponse>(FetchRequestOf(arena, topic, {{0, from}}, {.partition_max_bytes = 50 << 20}), 11);
+    auto answer =
+        Ask<message::FetchResponse>(FetchRequestOf(arena, topic, {{0, from}}, {.partition_max_bytes = 50 << 20}), 11);
     const auto& entry = answer->responses[0].partitions[0];
     ASSERT_EQ(entry.error_code, 0) << node_->log().text();
     EXPECT_EQ(entry.high_watermark, next_);
@@ -319,8 +321,8 @@ TEST_F(LogDirsTest, AMoveGoesOnAfterARestart) {
   }
 }
 
-// The power goes in the middle of every call that changes the disk, from the request on. Whatever is left, the next start
-// serves every record, the move comes to its end, and exactly one replica is there.
+// The power goes in the middle of every call that changes the disk, from the request on. Whatever is left, the next
+// start serves every record, the move comes to its end, and exactly one replica is there.
 TEST_F(LogDirsTest, APowerCutAtAnyMomentLeavesOneWholeReplica) {
   CreateTopic("topic");
   ProduceMore("topic", 5);
@@ -364,7 +366,8 @@ TEST_F(LogDirsTest, APowerCutAtAnyMomentLeavesOneWholeReplica) {
 
 // Every call of a kind fails once on the way: the replica is where it was or where it was to be, and whole.
 TEST_F(LogDirsTest, AFailureOnTheWayLosesNothing) {
-  for (test::IoCall call : {test::IoCall::kRename, test::IoCall::kSyncDirectory, test::IoCall::kSync, test::IoCall::kWrite}) {
+  for (test::IoCall call :
+       {test::IoCall::kRename, test::IoCall::kSyncDirectory, test::IoCall::kSync, test::IoCall::kWrite}) {
     for (uint64_t nth = 1; nth <= 12; ++nth) {
       node_->PowerOff();
       files_ = test::SimFileSystem(nth);
@@ -395,7 +398,10 @@ TEST_F(LogDirsTest, ActiveProducersAreThoseOfTheLog) {
   std::string batch = test::BatchOf({"a", "b"}, 1'700'000'000'000, options);
   Arena arena;
   EXPECT_EQ(Ask<message::ProduceResponse>(ProduceRequestOf(arena, "topic", 0, batch), 9)
-                ->responses[0].partition_responses[0].error_code, 0);
+                ->responses[0]
+                .partition_responses[0]
+                .error_code,
+            0);
   message::DescribeProducersRequest request;
   auto& topic = request.topics.Add(arena);
   topic.name = "topic";

@@ -1,5 +1,5 @@
-// Elections and reassignments: what Apache Kafka 4.3.1's controller answers, code for code. The cases of one broker were
-// seen there; those of several are of images that a cluster may have left behind.
+// Elections and reassignments: what Apache Kafka 4.3.1's controller answers, code for code. The cases of one broker
+// were seen there; those of several are of images that a cluster may have left behind.
 #include "controller/replica_decisions.h"
 
 #include "controller/support.h"
@@ -60,7 +60,8 @@ class ReplicaDecisionsTest : public ::testing::Test {
     for (int32_t id : ids) wire.Add(arena_, id);
     return wire;
   }
-  void Partition(const Ids& replicas, const Ids& isr, int32_t leader, const Ids& adding = {}, const Ids& removing = {}) {
+  void Partition(const Ids& replicas, const Ids& isr, int32_t leader, const Ids& adding = {},
+                 const Ids& removing = {}) {
     RecordList records;
     message::PartitionRecord partition;
     partition.topic_id = kTopic;
@@ -76,7 +77,8 @@ class ReplicaDecisionsTest : public ::testing::Test {
   }
   const metadata::Partition& Now(int32_t index = 0) { return *builder_.current().FindPartition({kTopic, index}); }
 
-  std::vector<int> Elect(int8_t type, std::optional<std::vector<int32_t>> partitions, std::string_view topic = "topic") {
+  std::vector<int> Elect(int8_t type, std::optional<std::vector<int32_t>> partitions,
+                         std::string_view topic = "topic") {
     message::ElectLeadersRequest request;
     request.election_type = type;
     request.topic_partitions = decltype(request.topic_partitions)::Null();

@@ -96,9 +96,9 @@ class Replicas(java_tools.ToolsTest):
             said = self.tool(REASSIGN, "--execute", "--reassignment-json-file", moves)
             self.assertIn("Successfully started", said)
             self.until(lambda t=target: self.places(topic)[0], {p: {(target, False)} for p in range(4)})
-            self.until(lambda m=moves: "is still in progress" in self.tool(REASSIGN, "--verify", "--preserve-throttles", "--reassignment-json-file", m),
-                       False)
-            said = self.tool(REASSIGN, "--verify", "--preserve-throttles", "--reassignment-json-file", moves)
+            verify = ("--verify", "--preserve-throttles", "--reassignment-json-file", moves)
+            self.until(lambda v=verify: "is still in progress" in self.tool(REASSIGN, *v), False)
+            said = self.tool(REASSIGN, *verify)
             self.assertEqual(4, said.count("completed successfully"), said)
             self.assertEqual(before, self.offsets(topic))
         self.until(lambda: sorted(os.path.basename(path) for directory in self.directories()
@@ -139,8 +139,8 @@ class Replicas(java_tools.ToolsTest):
         values = []
         with self.broker.connect() as connection:
             for partition in range(partitions):
-                answer = connection.call("Fetch", 12, maxWaitMs=0, minBytes=0, maxBytes=1 << 26, isolationLevel=0, sessionEpoch=-1,
-                                         topics=[{"topic": topic, "partitions": [
+                answer = connection.call("Fetch", 12, maxWaitMs=0, minBytes=0, maxBytes=1 << 26, isolationLevel=0,
+                                         sessionEpoch=-1, topics=[{"topic": topic, "partitions": [
                                              {"partition": partition, "fetchOffset": 0, "partitionMaxBytes": 1 << 26,
                                               "currentLeaderEpoch": -1}]}])
                 records = answer["responses"][0]["partitions"][0]["records"]

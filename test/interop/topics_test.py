@@ -60,7 +60,8 @@ def growths():
     for version in (0, 3):
         for topics in ([grown("base", 5), grown("other", 2), grown("none", 3)],
                        [grown("base", 5, [1]), grown("other", 3, [9]), grown("a.b", 0)],
-                       [grown("base", 4, [1, 1]), grown("base", 4), grown("other", -1), {"name": "a.b", "count": 2, "assignments": []}]):
+                       [grown("base", 4, [1, 1]), grown("base", 4), grown("other", -1),
+                        {"name": "a.b", "count": 2, "assignments": []}]):
             yield "CreatePartitions", version, {"timeoutMs": 30000, "validateOnly": True, "topics": topics}
 
 
@@ -80,7 +81,7 @@ def descriptions(ids):
         more.update({"includeClusterAuthorizedOperations": True} if 8 <= version <= 10 else {})
         asked = [named("base", "none", "bad name", ""), [], named("base", "base")]
         if version >= 10:
-            asked += [[{"name": None, "topicId": ids["base"]}, {"name": None, "topicId": UNKNOWN}, {"name": None, "topicId": ZERO}],
+            asked += [[{"name": None, "topicId": topic_id} for topic_id in (ids["base"], UNKNOWN, ZERO)],
                       [{"name": "other", "topicId": ids["base"]}, {"name": "base", "topicId": ZERO}]]
         for topics in asked:
             yield "Metadata", version, {"topics": topics, **more}
@@ -160,7 +161,9 @@ class Topics(harness.BrokerTest):
             return {key: self.plain(one) for key, one in value.items() if key not in LEFT_OUT}
         if isinstance(value, list):
             plain = [self.plain(one) for one in value]
-            return sorted(plain, key=lambda one: json.dumps(one, sort_keys=True)) if plain and isinstance(plain[0], dict) else plain
+            if plain and isinstance(plain[0], dict):
+                plain.sort(key=lambda one: json.dumps(one, sort_keys=True))
+            return plain
         if isinstance(value, str):
             names = {topic_id: "id of " + name for name, topic_id in self.ids.items()}
             return names.get(value, value.replace(self.broker.folder, "FOLDER"))

@@ -1,5 +1,5 @@
-// AlterReplicaLogDirs (key 34, KIP-113): replicas are to lie in other data directories of this broker. Answered when they
-// are on their way (partition/moving.cc).
+// AlterReplicaLogDirs (key 34, KIP-113): replicas are to lie in other data directories of this broker. Answered when
+// they are on their way (partition/moving.cc).
 //
 // A replica that is not there yet is made there, should it ever be (UNKNOWN_TOPIC_OR_PARTITION now).
 #include <algorithm>
@@ -49,9 +49,8 @@ class Mover {
     if (IsCordoned(directory->id)) co_return ErrorCode::kInvalidReplicaAssignment;
     const metadata::Topic* topic = context_.image().FindTopic(name.topic);
     if (topic == nullptr || topic->FindPartition(name.partition) == nullptr) {
-      auto wish = reactor::RunOn(cluster_.shards[0]->reactor(), [this, &name, directory] {
-        cluster_.directories->Wish(name, directory->configured);
-      });
+      auto wish = reactor::RunOn(cluster_.shards[0]->reactor(),
+                                 [this, &name, directory] { cluster_.directories->Wish(name, directory->configured); });
       co_await wish;
       co_return ErrorCode::kUnknownTopicOrPartition;
     }

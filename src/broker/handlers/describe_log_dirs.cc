@@ -1,7 +1,8 @@
-// DescribeLogDirs (key 35, KIP-113, KIP-827): what lies in which data directory, how large it is, and how much room there is.
+// DescribeLogDirs (key 35, KIP-113, KIP-827): what lies in which data directory, how large it is, and how much room
+// there is.
 //
-// A directory that failed, or could not be read at the start, is named with KAFKA_STORAGE_ERROR. A partition that nobody
-// has here is left out.
+// A directory that failed, or could not be read at the start, is named with KAFKA_STORAGE_ERROR. A partition that
+// nobody has here is left out.
 #include <map>
 #include <set>
 
