@@ -240,12 +240,12 @@ TEST_F(LogDirsTest, ProducersGoOnWhileItMovesAndNoneOfTheirRecordsIsLost) {
   EXPECT_EQ(Move("topic", 0, OtherOf(from)), ErrorCode::kNone);
   bool has_been_seen = false;
   for (int i = 0; i < 60; ++i) {
-    ProduceMore("topic", 1);
     for (const Place& place : PlacesOf("topic")) {
       if (!place.is_future) continue;
       has_been_seen = true;
       EXPECT_EQ(place.directory, OtherOf(from));
     }
+    ProduceMore("topic", 1);
   }
   EXPECT_TRUE(has_been_seen);
   ASSERT_TRUE(ComesToLieIn("topic", OtherOf(from))) << node_->log().text();
