@@ -70,6 +70,7 @@ class ClusterDecisionsTest : public ::testing::Test {
     topic.topic_id = kTopicId;
     message::PartitionRecord partition;
     partition.topic_id = kTopicId;
+    partition.partition_id = 0;
     partition.replicas = protocol::Array<int32_t>::Of(arena_, replicas);
     partition.isr = protocol::Array<int32_t>::Of(arena_, isr);
     partition.leader = leader;
