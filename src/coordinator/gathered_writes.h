@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/bytes.h"
 #include "group/outcome.h"
 #include "record/builder.h"
 
