@@ -107,7 +107,6 @@ class ConsumerRandomTest : public ConsumerFixture {
 
   void Commit() {
     CommitAll();
-    committed_ = next_offset_;
   }
 
   void AddClient() {
@@ -400,7 +399,6 @@ class ConsumerRandomTest : public ConsumerFixture {
   Random mirror_random_{1};
   std::vector<Client> clients_;
   int last_client_ = 0;
-  int64_t committed_ = 0;
   bool with_failures_ = false;
   bool calm_ = false;
   int step_ = 0;

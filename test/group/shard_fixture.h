@@ -113,6 +113,7 @@ class ShardFixture : public ::testing::Test {
 
   void CommitAll() {
     Settle();
+    committed_ = next_offset_;
     Run(shard_->Committed(next_offset_, now_));
   }
 
@@ -301,6 +302,7 @@ class ShardFixture : public ::testing::Test {
   std::vector<LogEntry> log_;
   int64_t next_offset_ = 0;
   bool hold_commits_ = false;
+  int64_t committed_ = 0;  // exclusive
   bool gather_ = false;
   std::vector<Outcome> gathered_;
   std::optional<ErrorCode> fail_next_append_;
