@@ -18,7 +18,11 @@ TRANSACTIONS = "transactions are not served yet"
 SHARE = "share groups are not served yet"
 STREAMS = "streams groups are not served yet"
 DIFFERENT = {
+    "describeFeatures finalized": TRANSACTIONS + ", " + SHARE + ", " + STREAMS,
+    "describeTransactions": TRANSACTIONS,
     "fenceProducers": TRANSACTIONS,
+    "forceTerminateTransaction": TRANSACTIONS,
+    "deleteConsumerGroups without offsets": "a group is gone with its last offset, not at the next clean-up ten minutes later",
 }
 
 
@@ -34,7 +38,9 @@ class AdminCalls(unittest.TestCase):
         folder = tempfile.mkdtemp(prefix="kafka-broker-admin-")
         self.addCleanup(shutil.rmtree, folder, ignore_errors=True)
         folders = [os.path.join(folder, "a"), os.path.join(folder, "b")]
-        with harness.Broker({"log.dirs": ",".join(folders)}, folder=folder, oracle=oracle) as broker:
+        config = {"log.dirs": ",".join(folders), "share.coordinator.state.topic.replication.factor": "1",
+                  "share.coordinator.state.topic.min.isr": "1"}
+        with harness.Broker(config, folder=folder, oracle=oracle) as broker:
             java = harness.oracle_java(CLASSES, "-Xmx256m", *harness.QUICK_JVM)
             java[-1] += os.pathsep + self.compiled
             return outcomes(java + ["AdminCalls"], broker.port, broker.controller_port, folders)

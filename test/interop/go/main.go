@@ -1,9 +1,10 @@
-// What franz-go makes of the broker: a member of a group that says what it does, line by line, and a round through kadm, its
-// client for administration. franz_test.py runs both and looks at the lines.
+// What Go's clients make of the broker: franz-go as a member of a group that says what it does, line by line, and rounds of
+// administration through kadm, which goes with it, and through Sarama. go_clients_test.py runs them and looks at the lines.
 //
-//	franz member ADDRESS GROUP TOPIC classic|consumer     until the standard input ends
-//	franz produce ADDRESS TOPIC FIRST COUNT               values FIRST…, to partitions by turns
-//	franz admin ADDRESS
+//	clients member ADDRESS GROUP TOPIC classic|consumer     until the standard input ends
+//	clients produce ADDRESS TOPIC FIRST COUNT               values FIRST…, to partitions by turns
+//	clients kadm ADDRESS
+//	clients sarama ADDRESS
 package main
 
 import (
@@ -97,8 +98,10 @@ func main() {
 		member(a[1], a[2], a[3], a[4])
 	case len(a) == 5 && a[0] == "produce":
 		produce(a[1], a[2], number(a[3]), number(a[4]))
-	case len(a) == 2 && a[0] == "admin":
-		admin(a[1])
+	case len(a) == 2 && a[0] == "sarama":
+		saramaAdmin(a[1])
+	case len(a) == 2 && a[0] == "kadm":
+		kadmAdmin(a[1])
 	default:
 		fmt.Println("usage: see main.go")
 		os.Exit(2)

@@ -219,12 +219,16 @@ public final class AdminCalls {
             producer.send(new ProducerRecord<>("t1", 0, 1700000000000L + (i == 4 ? 1000 : i), "k", "v" + i)).get();
         }
         TopicPartition at = new TopicPartition("t1", 0), empty = new TopicPartition("t1", 1), lost = new TopicPartition("none", 0);
+        TopicPartition other = new TopicPartition("x1", 0);
         say("describeProducers", () -> admin.describeProducers(List.of(at, empty)).all().thenApply(all -> all.values().stream()
             .map(s -> s.activeProducers().stream().map(a -> "epoch " + a.producerEpoch() + " last " + a.lastSequence() + " "
                 + a.coordinatorEpoch() + a.currentTransactionStartOffset()).sorted().collect(Collectors.toList())).collect(Collectors.toList())));
         say("describeProducers unknown", () -> admin.describeProducers(List.of(lost), new DescribeProducersOptions().timeoutMs(SHORT_MS)).all());
         say("describeProducers of a broker", () -> admin.describeProducers(List.of(empty), new DescribeProducersOptions().brokerId(1)).all()
             .thenApply(all -> all.size()));
+        admin.createTopics(List.of(topic("x1", 1))).all().get();
+        waitForTopic("x1", 1);
+        producer.send(new ProducerRecord<>("x1", 0, 1700000000000L, "k", "v")).get();
         producer.close();
         Map<String, OffsetSpec> specs = new TreeMap<>(Map.of("earliest", OffsetSpec.earliest(), "latest", OffsetSpec.latest(),
             "max", OffsetSpec.maxTimestamp(), "time", OffsetSpec.forTimestamp(1700000000005L), "late", OffsetSpec.forTimestamp(1800000000000L),
@@ -240,7 +244,7 @@ public final class AdminCalls {
             .partitionResult(lost));
         Map<TopicPartition, RecordsToDelete> cut = Map.of(at, RecordsToDelete.beforeOffset(3), empty, RecordsToDelete.beforeOffset(9));
         say("deleteRecords", () -> admin.deleteRecords(cut).lowWatermarks());
-        say("deleteRecords all", () -> admin.deleteRecords(Map.of(at, RecordsToDelete.beforeOffset(-1))).lowWatermarks());
+        say("deleteRecords all", () -> admin.deleteRecords(Map.of(other, RecordsToDelete.beforeOffset(-1))).lowWatermarks());
         say("deleteRecords negative", () -> admin.deleteRecords(Map.of(at, RecordsToDelete.beforeOffset(-2))).lowWatermarks());
         say("deleteRecords unknown", () -> admin.deleteRecords(Map.of(lost, RecordsToDelete.beforeOffset(1)),
             new DeleteRecordsOptions().timeoutMs(SHORT_MS)).lowWatermarks());
@@ -577,14 +581,14 @@ public final class AdminCalls {
         say("forceTerminateTransaction", () -> admin.forceTerminateTransaction("tx", new TerminateTransactionOptions().timeoutMs(5000)).result());
         say("describeShareGroups", () -> admin.describeShareGroups(List.of("s")).describedGroups());
         say("listShareGroupOffsets", () -> admin.listShareGroupOffsets(Map.of("s", new ListShareGroupOffsetsSpec())).all());
-        say("alterShareGroupOffsets", () -> admin.alterShareGroupOffsets("s", Map.of(p0, 1L), new AlterShareGroupOffsetsOptions().timeoutMs(SHORT_MS)).all());
+        say("alterShareGroupOffsets", () -> admin.alterShareGroupOffsets("s", Map.of(p0, 1L), new AlterShareGroupOffsetsOptions().timeoutMs(LONG_MS)).all());
         say("deleteShareGroupOffsets", () -> admin.deleteShareGroupOffsets("s", Set.of("t1")).all());
-        say("deleteShareGroups", () -> admin.deleteShareGroups(List.of("s"), new DeleteShareGroupsOptions().timeoutMs(SHORT_MS)).deletedGroups());
+        say("deleteShareGroups", () -> admin.deleteShareGroups(List.of("s"), new DeleteShareGroupsOptions().timeoutMs(LONG_MS)).deletedGroups());
         say("describeStreamsGroups", () -> admin.describeStreamsGroups(List.of("s")).describedGroups());
         say("listStreamsGroupOffsets", () -> admin.listStreamsGroupOffsets(Map.of("s", new ListStreamsGroupOffsetsSpec())).all());
         say("alterStreamsGroupOffsets", () -> admin.alterStreamsGroupOffsets("s-2", Map.of(p0, new OffsetAndMetadata(1))).all());
         say("deleteStreamsGroupOffsets", () -> admin.deleteStreamsGroupOffsets("s", Set.of(p0)).all());
-        say("deleteStreamsGroups", () -> admin.deleteStreamsGroups(List.of("s"), new DeleteStreamsGroupsOptions().timeoutMs(SHORT_MS)).deletedGroups());
+        say("deleteStreamsGroups", () -> admin.deleteStreamsGroups(List.of("s"), new DeleteStreamsGroupsOptions().timeoutMs(LONG_MS)).deletedGroups());
     }
 
     public static void main(String[] arguments) throws Exception {

@@ -23,8 +23,8 @@ func outcome(err error) string {
 	return err.Error()
 }
 
-// admin makes one round through kadm. Every line is a call and what came of it; nothing in them differs from run to run.
-func admin(address string) {
+// kadmAdmin makes one round through kadm. Every line is a call and what came of it; nothing in them differs from run to run.
+func kadmAdmin(address string) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	franz, err := kgo.NewClient(kgo.SeedBrokers(address))
@@ -47,6 +47,10 @@ func admin(address string) {
 	updated, err := client.UpdatePartitions(ctx, 4, "franz")
 	must(err)
 	say("partitions", outcome(updated["franz"].Err))
+	until(func() bool {
+		ends, err := client.ListEndOffsets(ctx, "franz")
+		return err == nil && len(ends["franz"]) == 4 && ends.Error() == nil
+	})
 
 	produce(address, "franz", 0, 100)
 	ends, err := client.ListEndOffsets(ctx, "franz")
@@ -90,8 +94,17 @@ func admin(address string) {
 	for _, topic := range altered {
 		say("alter", topic.Name, outcome(topic.Err))
 	}
-	configs, err := client.DescribeTopicConfigs(ctx, "franz")
-	must(err)
+	var configs kadm.ResourceConfigs
+	until(func() bool {
+		configs, err = client.DescribeTopicConfigs(ctx, "franz")
+		must(err)
+		for _, config := range configs[0].Configs {
+			if config.Key == "cleanup.policy" && config.MaybeValue() == "delete,compact" {
+				return true
+			}
+		}
+		return false
+	})
 	for _, config := range configs[0].Configs {
 		if config.Key == "retention.ms" || config.Key == "cleanup.policy" {
 			say("config", config.Key, config.MaybeValue(), config.Source)
@@ -103,14 +116,18 @@ func admin(address string) {
 	for _, user := range users.Sorted() {
 		say("user", user.User, outcome(user.Err))
 	}
-	described, err := client.DescribeUserSCRAMs(ctx, "franz", "nobody")
+	var described kadm.DescribedUserSCRAMs
+	until(func() bool {
+		described, err = client.DescribeUserSCRAMs(ctx, "franz", "nobody")
+		return err == nil && described["franz"].Err == nil
+	})
 	must(err)
 	for _, user := range described.Sorted() {
 		say("user", user.User, outcome(user.Err), user.CredInfos)
 	}
 	gone, err := client.DeleteTopics(ctx, "franz", "no-such-topic")
 	must(err)
-	for _, topic := range gone.Sorted() {
-		say("delete", topic.Topic, outcome(topic.Err))
+	for _, name := range []string{"franz", "no-such-topic"} {
+		say("delete", name, outcome(gone[name].Err))
 	}
 }

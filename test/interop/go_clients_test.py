@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""franz-go, the Go client: members of groups of both protocols, one of which is killed, and a round through its client for
-administration. What the programs of go/ say is looked at here; the same holds against Apache Kafka.
+"""Go's clients: franz-go as members of groups of both protocols, one of which is killed, and a round of administration through its
+kadm and through Sarama. What the program of go/ says is looked at here; the same holds against Apache Kafka.
 """
 import collections
 import os
@@ -15,10 +15,10 @@ fetched = subprocess.run([os.path.join(os.path.dirname(os.path.abspath(__file__)
                          capture_output=True, text=True, check=False)
 if fetched.returncode != 0:
     harness.skip(fetched.stderr.strip())
-FRANZ = os.path.join(fetched.stdout.strip(), "franz")
+CLIENTS = os.path.join(fetched.stdout.strip(), "clients")
 SECONDS = 90
 
-ROUND = """\
+KADM = """\
 create bad name: INVALID_TOPIC_EXCEPTION -1 -1
 create franz: fine 3 1
 create again: franz TOPIC_ALREADY_EXISTS
@@ -44,12 +44,40 @@ delete: franz fine
 delete: no-such-topic UNKNOWN_TOPIC_OR_PARTITION
 """
 
+# Errors and sources as numbers and words of Sarama's.
+SARAMA = """\
+create: fine
+create again: 36
+create bad name: 17
+validate: fine
+partitions: fine
+fewer partitions: 37
+topic sarama: 4 1 600000
+describe no-such-topic: 3 0
+describe sarama: 0 4
+cluster: 1 1
+delete records: fine
+alter incrementally: fine
+alter: fine
+config: cleanup.policy delete Default
+config: retention.ms 604800000 Default
+config: segment.ms 600000 Topic
+groups: 0
+delete group: 69
+user: sarama 0
+directories: 1 0
+quota: fine
+quota: map[producer_byte_rate:1e+09]
+delete: fine
+delete again: 3
+"""
+
 
 class Member:
     """A member as a process of its own."""
 
     def __init__(self, test, group, topic, protocol):
-        self.process = harness.Process([FRANZ, "member", test.broker.address, group, topic, protocol], stdin=subprocess.PIPE)
+        self.process = harness.Process([CLIENTS, "member", test.broker.address, group, topic, protocol], stdin=subprocess.PIPE)
         test.addCleanup(self.process.end)
 
     def lines(self, word):
@@ -74,7 +102,7 @@ class Member:
         self.process.wait(SECONDS)
 
 
-class Franz(harness.BrokerTest):
+class GoClients(harness.BrokerTest):
     CONFIG = {"group.consumer.min.heartbeat.interval.ms": "100", "group.consumer.heartbeat.interval.ms": "200",
               "group.consumer.min.session.timeout.ms": "1000", "group.consumer.session.timeout.ms": "6000"}
 
@@ -85,7 +113,7 @@ class Franz(harness.BrokerTest):
             time.sleep(0.05)
 
     def produce(self, topic, first, count):
-        harness.run([FRANZ, "produce", self.broker.address, topic, str(first), str(count)], seconds=SECONDS)
+        harness.run([CLIENTS, "produce", self.broker.address, topic, str(first), str(count)], seconds=SECONDS)
 
     def share(self, members, partitions):
         """Each partition is owned by one of them, and each of them owns some."""
@@ -126,9 +154,15 @@ class Franz(harness.BrokerTest):
     def test_members_of_the_new_protocol(self):
         self.every_record_is_processed("consumer")
 
-    def test_a_round_of_administration(self):
-        said = harness.run([FRANZ, "admin", self.broker.address], seconds=SECONDS).stdout
-        self.assertEqual(ROUND, said)
+    def round(self, client):
+        with harness.Broker(self.CONFIG) as broker:  # one where nothing else is
+            return harness.run([CLIENTS, client, broker.address], seconds=SECONDS).stdout
+
+    def test_a_round_through_kadm(self):
+        self.assertEqual(KADM, self.round("kadm"))
+
+    def test_a_round_through_sarama(self):
+        self.assertEqual(SARAMA, self.round("sarama"))
 
 
 if __name__ == "__main__":
