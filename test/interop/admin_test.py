@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Every method of Apache Kafka's Admin client (4.3.1) that means something on one broker: java/AdminCalls.java makes the same calls
-in the same order of Apache Kafka and of this broker, and what comes of each call is the same, but for what DIFFERENT names.
+"""Every method of Apache Kafka's Admin client (4.3.1) that means something on one broker: java/AdminCalls.java makes the same
+calls in the same order of Apache Kafka and of this broker, and what comes of each is the same, but for what DIFFERENT names.
 """
 import os
 import shutil

@@ -63,7 +63,8 @@ class ConfluentAdmin(harness.BrokerTest):
         self.assertEqual({name: FINE, "bad name": "TOPIC_EXCEPTION", name + "-3": "INVALID_REPLICATION_FACTOR",
                           name + "-c": "INVALID_CONFIG", name + "-r": FINE}, outcomes(self.admin.create_topics(new)))
         self.assertEqual({name: "TOPIC_ALREADY_EXISTS"}, outcomes(self.admin.create_topics([ck.NewTopic(name, 1, 1)])))
-        self.assertEqual({name + "-v": FINE}, outcomes(self.admin.create_topics([ck.NewTopic(name + "-v", 1, 1)], validate_only=True)))
+        validated = self.admin.create_topics([ck.NewTopic(name + "-v", 1, 1)], validate_only=True)
+        self.assertEqual({name + "-v": FINE}, outcomes(validated))
         self.assertEqual({name: FINE}, outcomes(self.admin.create_partitions([ck.NewPartitions(name, 3)])))
         self.assertEqual({name: "INVALID_PARTITIONS", "nowhere": "UNKNOWN_TOPIC_OR_PART"}, outcomes(
             self.admin.create_partitions([ck.NewPartitions(name, 2), ck.NewPartitions("nowhere", 2)])))
@@ -100,11 +101,13 @@ class ConfluentAdmin(harness.BrokerTest):
     def test_configs(self):
         name, topic = self.topic(), ck.ResourceType.TOPIC
         op = ck.AlterConfigOpType
-        self.assertEqual(FINE, self.change(topic, name, ("retention.ms", "123456", op.SET), ("cleanup.policy", "compact", op.APPEND)))
+        self.assertEqual(FINE, self.change(topic, name, ("retention.ms", "123456", op.SET),
+                                           ("cleanup.policy", "compact", op.APPEND)))
         self.until(lambda: self.config(topic, name)["retention.ms"].value == "123456")
         entry = self.config(topic, name)["cleanup.policy"]
         self.assertEqual(("delete,compact", ck.ConfigSource.DYNAMIC_TOPIC_CONFIG.value), (entry.value, entry.source))
-        self.assertEqual(FINE, self.change(topic, name, ("retention.ms", None, op.DELETE), ("cleanup.policy", "delete", op.SUBTRACT)))
+        self.assertEqual(FINE, self.change(topic, name, ("retention.ms", None, op.DELETE),
+                                           ("cleanup.policy", "delete", op.SUBTRACT)))
         self.until(lambda: self.config(topic, name)["cleanup.policy"].value == "compact")
         self.assertEqual("604800000", self.config(topic, name)["retention.ms"].value)
         self.assertEqual("INVALID_CONFIG", self.change(topic, name, ("retention.ms", "soon", op.SET)))
@@ -178,7 +181,8 @@ class ConfluentAdmin(harness.BrokerTest):
         deleted = self.admin.delete_records([TopicPartition(topic, 0, 4)])
         self.assertEqual([4], [outcome(future).low_watermark for future in deleted.values()])
         self.assertEqual(4, offset(ck.OffsetSpec.earliest()))
-        self.assertEqual(["OFFSET_OUT_OF_RANGE"], [outcome(f) for f in self.admin.delete_records([TopicPartition(topic, 0, 99)]).values()])
+        beyond = self.admin.delete_records([TopicPartition(topic, 0, 99)])
+        self.assertEqual(["OFFSET_OUT_OF_RANGE"], [outcome(f) for f in beyond.values()])
         self.assertEqual(["_NOENT"], [outcome(f) for f in self.admin.delete_records([lost]).values()])  # says the client itself
 
     def test_leaders(self):
@@ -196,7 +200,8 @@ class ConfluentAdmin(harness.BrokerTest):
             ck.UserScramCredentialUpsertion("ck-alice", ck.ScramCredentialInfo(kind.SCRAM_SHA_256, 8192), b"secret"),
             ck.UserScramCredentialUpsertion("ck-few", ck.ScramCredentialInfo(kind.SCRAM_SHA_512, 100), b"secret"),
             ck.UserScramCredentialDeletion("ck-nobody", kind.SCRAM_SHA_512)])
-        self.assertEqual({"ck-alice": FINE, "ck-few": "UNACCEPTABLE_CREDENTIAL", "ck-nobody": "RESOURCE_NOT_FOUND"}, outcomes(changed))
+        self.assertEqual({"ck-alice": FINE, "ck-few": "UNACCEPTABLE_CREDENTIAL", "ck-nobody": "RESOURCE_NOT_FOUND"},
+                         outcomes(changed))
 
         def described(name):
             return outcome(self.admin.describe_user_scram_credentials([name])[name])

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Go's clients: franz-go as members of groups of both protocols, one of which is killed, and a round of administration through its
-kadm and through Sarama. What the program of go/ says is looked at here; the same holds against Apache Kafka.
+"""Go's clients: franz-go as members of groups of both protocols, one of which is killed, and a round of administration through
+its kadm and through Sarama. What the program of go/ says is looked at here; the same holds against Apache Kafka.
 """
 import collections
 import os

@@ -269,8 +269,12 @@ class Storage(unittest.TestCase):
         self.compare("info", "-c", self.config, before=[first, lambda run: os.remove(self.dirs[1] + "/meta.properties")])
         self.compare("info", "-c", self.config, before=[first, rewrite("cluster.id=", "cluster.id=x")])
         self.compare("info", "-c", self.config, before=[first, rewrite("node.id=3", "node.id=4")])
-        self.compare("info", "-c", self.config, before=[first, lambda _: [
-            open(d + "/meta.properties", "w", encoding="ascii").write("version=0\nbroker.id=3\ncluster.id=a\n") for d in self.dirs]])
+
+        def age(_):
+            for folder in self.dirs:
+                with open(os.path.join(folder, "meta.properties"), "w", encoding="ascii") as out:
+                    out.write("version=0\nbroker.id=3\ncluster.id=a\n")
+        self.compare("info", "-c", self.config, before=[first, age])
         self.compare("info")
 
     def test_ids(self):
