@@ -9,6 +9,7 @@
 
 #include "controller/data_dirs.h"
 #include "metadata/builder.h"
+#include "metadata/features.h"
 #include "metadata/snapshot.h"
 #include "support/sim_file_system.h"
 
@@ -56,7 +57,7 @@ class StorageTest : public ::testing::Test {
     return snapshot.ok() ? *snapshot : metadata::DecodedSnapshot();
   }
   metadata::ImagePtr Image(const std::string& dir) {
-    metadata::ImageBuilder builder;
+    metadata::ImageBuilder builder(std::make_shared<const metadata::MetadataImage>());
     metadata::DecodedSnapshot bootstrap = Snapshot(dir + "/bootstrap.checkpoint");
     for (size_t i = 0; i < bootstrap.records.size(); ++i) {
       EXPECT_TRUE(builder.Replay(bootstrap.records[i], {Offset(static_cast<int64_t>(i)), LeaderEpoch(0), 0}).ok());
@@ -142,13 +143,13 @@ TEST_F(StorageTest, OneOfTheWaysToAQuorumIsNeeded) {
 TEST_F(StorageTest, FeaturesAreThoseOfTheReleaseAndWhatIsAskedFor) {
   ASSERT_EQ(Format({"-s", "-r", "3.9"}), 0) << err_.str();
   EXPECT_EQ(Image("/d0")->metadata_version(), 21);
-  EXPECT_EQ(Image("/d0")->features().size(), 1u);
+  EXPECT_EQ(Image("/d0")->finalized_features().size(), 1u);
   EXPECT_EQ(err_.str(), "");
   for (const char* dir : {"/d0", "/d1"}) ASSERT_TRUE(files_.RemoveRecursively(dir).ok());
   ASSERT_EQ(Format({"-s", "-f", "group.version=0", "-f", "share.version=1", "-f", "kraft.version=1"}), 0) << err_.str();
-  EXPECT_FALSE(Image("/d0")->features().contains("group.version"));
-  EXPECT_FALSE(Image("/d0")->features().contains("kraft.version"));
-  EXPECT_EQ(Image("/d0")->features().at("share.version"), 1);
+  EXPECT_FALSE(Image("/d0")->finalized_features().contains("group.version"));
+  EXPECT_FALSE(Image("/d0")->finalized_features().contains("kraft.version"));
+  EXPECT_EQ(Image("/d0")->finalized_features().at("share.version"), 1);
   EXPECT_THAT(err_.str(), AllOf(HasSubstr("transaction.version=2"), Not(HasSubstr("share.version"))));
 }
 
