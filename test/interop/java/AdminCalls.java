@@ -214,9 +214,10 @@ public final class AdminCalls {
     private static void records() throws Exception {
         Properties p = new Properties();
         p.put("bootstrap.servers", bootstrap);
+        long base = System.currentTimeMillis() - 60000;  // old enough to be in order, too young for retention
         KafkaProducer<String, String> producer = new KafkaProducer<>(p, new StringSerializer(), new StringSerializer());
         for (int i = 0; i < 10; i++) {
-            producer.send(new ProducerRecord<>("t1", 0, 1700000000000L + (i == 4 ? 1000 : i), "k", "v" + i)).get();
+            producer.send(new ProducerRecord<>("t1", 0, base + (i == 4 ? 1000 : i), "k", "v" + i)).get();
         }
         TopicPartition at = new TopicPartition("t1", 0), empty = new TopicPartition("t1", 1), lost = new TopicPartition("none", 0);
         TopicPartition other = new TopicPartition("x1", 0);
@@ -228,10 +229,10 @@ public final class AdminCalls {
             .thenApply(all -> all.size()));
         admin.createTopics(List.of(topic("x1", 1))).all().get();
         waitForTopic("x1", 1);
-        producer.send(new ProducerRecord<>("x1", 0, 1700000000000L, "k", "v")).get();
+        producer.send(new ProducerRecord<>("x1", 0, base, "k", "v")).get();
         producer.close();
         Map<String, OffsetSpec> specs = new TreeMap<>(Map.of("earliest", OffsetSpec.earliest(), "latest", OffsetSpec.latest(),
-            "max", OffsetSpec.maxTimestamp(), "time", OffsetSpec.forTimestamp(1700000000005L), "late", OffsetSpec.forTimestamp(1800000000000L),
+            "max", OffsetSpec.maxTimestamp(), "time", OffsetSpec.forTimestamp(base + 5), "late", OffsetSpec.forTimestamp(base + 3600000),
             "local", OffsetSpec.earliestLocal(), "tiered", OffsetSpec.latestTiered(), "pending", OffsetSpec.earliestPendingUpload()));
         for (Map.Entry<String, OffsetSpec> spec : specs.entrySet()) {
             say("listOffsets " + spec.getKey(), () -> admin.listOffsets(Map.of(at, spec.getValue(), empty, spec.getValue())).all().get()
