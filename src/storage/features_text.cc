@@ -9,13 +9,11 @@ namespace kb::storage {
 namespace {
 
 constexpr std::string_view kUnstableName = "4.4-IV0";
-constexpr std::string_view kElrFeature = "eligible.leader.replicas.version";
-constexpr int16_t kElrNeeds = 23;
 // In the order in which Apache Kafka tells of them.
 constexpr std::array<std::string_view, 6> kMapped = {metadata::kKRaftVersionFeature,
                                                      "transaction.version",
                                                      "group.version",
-                                                     kElrFeature,
+                                                     metadata::kElrFeature,
                                                      "share.version",
                                                      "streams.version"};
 
@@ -55,7 +53,7 @@ Status PrintDependency(std::string_view text, std::ostream& out) {
   if (level < feature->min_level || level > feature->max_level) {
     return Wrong("Feature level " + std::to_string(level) + " is not supported for feature " + name);
   }
-  int16_t needed = NeededMetadataVersion(name, level);
+  int16_t needed = metadata::MetadataVersionNeeded(name, level);
   if (needed == 0) {
     out << Assigned(name, level) << " has no dependencies.\n";
   } else {
@@ -89,10 +87,6 @@ Result<std::pair<std::string, int16_t>> ParseFeature(std::string_view text) {
   if (equals != std::string_view::npos) level = ParseNumber<int16_t>(Trim(text.substr(equals + 1)));
   if (!level) return Wrong("'" + std::string(text) + "' is not a feature and its level, as in group.version=1");
   return std::pair(std::string(Trim(text.substr(0, equals))), *level);
-}
-
-int16_t NeededMetadataVersion(std::string_view feature, int16_t level) {
-  return feature == kElrFeature && level > 0 ? kElrNeeds : int16_t{0};
 }
 
 Status PrintVersionMapping(std::string_view release, std::ostream& out) {

@@ -23,9 +23,6 @@ Result<int16_t> ParseRelease(std::string_view text, int16_t most);
 // "group.version=1".
 Result<std::pair<std::string, int16_t>> ParseFeature(std::string_view text);
 
-// The metadata.version that a feature needs at that level (KIP-1022); 0: none.
-int16_t NeededMetadataVersion(std::string_view feature, int16_t level);
-
 Status PrintVersionMapping(std::string_view release, std::ostream& out);
 // Prints as far as it gets.
 Status PrintDependencies(std::span<const std::string> features, std::ostream& out);

@@ -19,8 +19,6 @@ namespace {
 using metadata::Feature;
 using FeatureLevels = std::map<std::string, int16_t, std::less<>>;
 
-constexpr int16_t kScramSince = 11;
-
 Error Wrong(std::string message) {
   return Error{ErrorKind::kInvalid, std::move(message)};
 }
@@ -96,7 +94,7 @@ Status CheckFeature(std::string_view name, int16_t level, int16_t metadata_versi
     return Wrong("--feature " + wanted + ": levels " + std::to_string(feature->min_level) + " to " +
                  std::to_string(feature->max_level) + " are known");
   }
-  int16_t needed = NeededMetadataVersion(name, level);
+  int16_t needed = metadata::MetadataVersionNeeded(name, level);
   if (metadata_version >= needed) return {};
   return Wrong(wanted + " depends on metadata.version " + std::to_string(needed));
 }
@@ -257,8 +255,8 @@ Result<FormatPlan> PlanFormat(const config::ServerConfig& config, const Given& g
   BootstrapBuilder bootstrap(plan);
   bootstrap.AddFeatures(*asked);
   std::vector<std::string> users = ValuesOf(given, kAddScram);
-  if (!users.empty() && *version < kScramSince) {
-    return Wrong("SCRAM users need metadata.version " + std::string(ReleaseName(kScramSince)) + " or later");
+  if (!users.empty() && *version < metadata::kScramSince) {
+    return Wrong("SCRAM users need metadata.version " + std::string(ReleaseName(metadata::kScramSince)) + " or later");
   }
   for (const std::string& argument : users) {
     Result<ScramUser> user = ParseScramArgument(argument, random);

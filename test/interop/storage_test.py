@@ -303,6 +303,10 @@ class Storage(unittest.TestCase):
         broker.create_topic("here")
         with broker.connect() as connection:
             self.assertEqual(CLUSTER, connection.call("DescribeCluster", 1)["clusterId"])
+            users = connection.call("DescribeUserScramCredentials", 0, users=None)["results"]
+            self.assertEqual([("bob", [{"mechanism": 2, "iterations": 8192}])], [
+                (user["user"], [{key: info[key] for key in ("mechanism", "iterations")} for info in user["credentialInfos"]])
+                for user in users])
         broker.stop()
         written = harness.run([harness.BROKER, "dump-log", "--cluster-metadata-decoder", "--files", os.path.join(
             broker.data, "__cluster_metadata-0", "00000000000000000000.log")]).stdout
