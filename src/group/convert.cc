@@ -219,8 +219,9 @@ ConsumerGroupHeartbeatRequest FromMessage(const message::ConsumerGroupHeartbeatR
   return request;
 }
 
+// One that is named twice is answered twice, as DescribeGroups does; DeleteGroups answers each once.
 ConsumerGroupDescribeRequest FromMessage(const message::ConsumerGroupDescribeRequest& message, int16_t) {
-  return {Distinct(message.group_ids)};
+  return {Owned(message.group_ids)};
 }
 
 namespace {
