@@ -101,12 +101,14 @@ def topics():
     alter("delete an unknown key", resource(TOPIC, "t", (DELETE, "no.such", None)))
     alter("delete what is not set", resource(TOPIC, "t", (DELETE, "segment.ms", None)))
     alter("an operation that is none", resource(TOPIC, "t", (9, "segment.ms", "1")))
-    alter("lags against each other", resource(TOPIC, "t", (SET, "min.compaction.lag.ms", "100"), (SET, "max.compaction.lag.ms", "10")))
+    alter("lags against each other", resource(TOPIC, "t", (SET, "min.compaction.lag.ms", "100"), (SET,
+          "max.compaction.lag.ms", "10")))
     alter("tiered storage", resource(TOPIC, "t", (SET, "remote.storage.enable", "true")))
     alter("more in-sync replicas than there are", resource(TOPIC, "t", (SET, "min.insync.replicas", "5")))
     alter("no in-sync replicas", resource(TOPIC, "t", (SET, "min.insync.replicas", "0")))
     alter("in-sync replicas deleted", resource(TOPIC, "t", (DELETE, "min.insync.replicas", None)))
-    alter("each by itself", resource(TOPIC, "t", (SET, "segment.ms", "5000")), resource(TOPIC, "nope", (SET, "segment.ms", "5000")),
+    alter("each by itself", resource(TOPIC, "t", (SET, "segment.ms", "5000")), resource(TOPIC, "nope", (SET,
+          "segment.ms", "5000")),
           resource(GROUP, "", (SET, "x", "1")))
     alter("a resource wholly or not", resource(TOPIC, "t", (SET, "segment.ms", "6000"), (SET, "segment.bytes", "1")))
     describe(TOPIC, "t", "segment.ms", "segment.bytes")
@@ -170,8 +172,10 @@ def brokers():
     alter("a key of TLS", resource(BROKER, "1", (SET, "ssl.keystore.location", "/x")))
     alter("a password of TLS", resource(BROKER, "1", (SET, "ssl.keystore.password", "secret")))
     alter("a key of TLS for a listener", resource(BROKER, "1", (SET, "listener.name.plaintext.ssl.keystore.password", "secret")))
-    alter("a key of TLS for a listener of all", resource(BROKER, "", (SET, "listener.name.plaintext.ssl.keystore.password", "secret")))
-    alter("a key of TLS for a listener deleted", resource(BROKER, "1", (DELETE, "listener.name.plaintext.ssl.keystore.password", None)))
+    alter("a key of TLS for a listener of all", resource(BROKER, "", (SET,
+          "listener.name.plaintext.ssl.keystore.password", "secret")))
+    alter("a key of TLS for a listener deleted", resource(BROKER, "1", (DELETE,
+          "listener.name.plaintext.ssl.keystore.password", None)))
     alter("too many threads", resource(BROKER, "1", (SET, "num.io.threads", "100")))
     alter("too few threads", resource(BROKER, "1", (SET, "num.io.threads", "1")))
     alter("more threads", resource(BROKER, "1", (SET, "num.io.threads", "10")))
@@ -197,7 +201,8 @@ def brokers():
         BROKER, "1", (SET, "listener.security.protocol.map", "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT")))
     alter("listeners without a protocol", resource(BROKER, "1", (SET, "listeners", "FOO://:1")))
     alter("a reporter that cannot be loaded", resource(BROKER, "", (SET, "metric.reporters", "no.Such")))
-    alter("all and one", resource(BROKER, "", (SET, "log.retention.ms", "1000")), resource(BROKER, "1", (SET, "log.retention.ms", "2000")))
+    alter("all and one", resource(BROKER, "", (SET, "log.retention.ms", "1000")), resource(BROKER, "1", (SET,
+          "log.retention.ms", "2000")))
     describe(BROKER, "1", "log.retention.ms", "log.retention.hours")
     describe(TOPIC, "t", "retention.ms")
     alter("the topic before the broker", resource(TOPIC, "t", (SET, "retention.ms", "3000")))
@@ -255,7 +260,8 @@ def groups():
     alter("append to a group's key", resource(GROUP, "g", (APPEND, "consumer.session.timeout.ms", "1")))
     alter("a group without a name", resource(GROUP, "", (SET, "consumer.session.timeout.ms", "50000")))
     alter("too many standbys", resource(GROUP, "g", (SET, "streams.num.standby.replicas", "5")))
-    alter("one key wrong", resource(GROUP, "g", (SET, "share.auto.offset.reset", "earliest"), (SET, "share.isolation.level", "x")))
+    alter("one key wrong", resource(GROUP, "g", (SET, "share.auto.offset.reset", "earliest"), (SET,
+          "share.isolation.level", "x")))
     describe(GROUP, "g", "consumer.session.timeout.ms")
     describe(GROUP, "none", "consumer.session.timeout.ms")
     describe(GROUP, "")
@@ -285,7 +291,8 @@ def lists():
     for types in ([], [METRICS], [GROUP], [LOGGER, BROKER], [TOPIC], [99], [0], [METRICS, 99]):
         step("list %s" % types, "ListConfigResources", 1, resourceTypes=types)
     alter("a group's last key deleted", resource(GROUP, "g", (DELETE, "consumer.heartbeat.interval.ms", None)))
-    alter("a subscription deleted", resource(METRICS, "m", (DELETE, "interval.ms", None), (DELETE, "metrics", None), (DELETE, "match", None)))
+    alter("a subscription deleted", resource(METRICS, "m", (DELETE, "interval.ms", None), (DELETE, "metrics", None),
+          (DELETE, "match", None)))
     step("list what is left", "ListConfigResources", 1, resourceTypes=[METRICS, GROUP])
 
 
@@ -293,17 +300,20 @@ def controllers():
     at = "controller"
     alter("at the controller: a key that is read at the start only", resource(BROKER, "1", (SET, "log.dirs", "/x")), at=at)
     alter("at the controller: a value that is not allowed", resource(BROKER, "1", (SET, "log.retention.ms", "x")), at=at)
-    alter("at the controller: deleted", resource(BROKER, "1", (DELETE, "log.dirs", None), (DELETE, "log.retention.ms", None)), at=at)
+    alter("at the controller: deleted", resource(BROKER, "1", (DELETE, "log.dirs", None), (DELETE,
+          "log.retention.ms", None)), at=at)
     alter("at the controller: another broker", resource(BROKER, "2", (SET, "log.retention.ms", "5")), at=at)
     alter("at the controller: no number", resource(BROKER, "x", (SET, "log.retention.ms", "5")), at=at)
     alter("at the controller: below zero", resource(BROKER, "-1", (SET, "log.retention.ms", "5")), at=at)
-    alter("at the controller: twice", resource(TOPIC, "t", (SET, "segment.ms", "5")), resource(TOPIC, "t", (SET, "segment.ms", "6")), at=at)
+    alter("at the controller: twice", resource(TOPIC, "t", (SET, "segment.ms", "5")), resource(TOPIC, "t", (SET,
+          "segment.ms", "6")), at=at)
     alter("at the controller: a key twice", resource(TOPIC, "t", (SET, "segment.ms", "5"), (SET, "segment.ms", "6")), at=at)
     alter("at the controller: a null value", resource(TOPIC, "t", (SET, "segment.ms", None)), at=at)
     alter("at the controller: a type that is none", resource(99, "t", (SET, "segment.ms", "5")), at=at)
     alter("at the controller: a logger", resource(LOGGER, "1", (SET, "root", "WARN")), at=at)
     alter("at the controller: a logger of another", resource(LOGGER, "2", (SET, "root", "WARN")), at=at)
-    alter("at the controller: each by itself", resource(TOPIC, "t", (SET, "segment.ms", "77")), resource(GROUP, "", (SET, "a", "b")),
+    alter("at the controller: each by itself", resource(TOPIC, "t", (SET, "segment.ms", "77")), resource(GROUP, "",
+          (SET, "a", "b")),
           resource(METRICS, "", (SET, "a", "b")), at=at)
     replace("at the controller: loggers cannot be replaced", resource(LOGGER, "1", (SET, "root", "WARN")), at=at)
     describe(TOPIC, "t", "segment.ms", at=at)
@@ -363,7 +373,8 @@ class Sequence(harness.WithLastWords):
                 if harness.ORACLE or label not in OURS:
                     self.assertEqual(wanted, got)
                 elif OURS[label] == "both are named":
-                    self.assertEqual([r["errorCode"] for r in wanted["responses"]] * 2, [r["errorCode"] for r in got["responses"]])
+                    self.assertEqual([r["errorCode"] for r in wanted["responses"]] * 2,
+                          [r["errorCode"] for r in got["responses"]])
                 else:
                     self.assertEqual([OURS[label]], [r["errorCode"] for r in got["responses"]])
 

@@ -177,10 +177,13 @@ class JavaTools(java_tools.ToolsTest):
         self.configs("--alter", *metrics, "--add-config", "interval.ms=5000,match=[client_id=java.*]")
         self.until_configs(["Dynamic configs for client-metric java-metrics are:",
                             "interval.ms=5000 sensitive=false synonyms={DYNAMIC_CLIENT_METRICS_CONFIG:interval.ms=5000}",
-                            "match=client_id=java.* sensitive=false synonyms={DYNAMIC_CLIENT_METRICS_CONFIG:match=client_id=java.*}"],
+                            "match=client_id=java.* sensitive=false "
+                            "synonyms={DYNAMIC_CLIENT_METRICS_CONFIG:match=client_id=java.*}"],
                            *metrics)
-        self.assertIn("InvalidRequestException", self.tool(CONFIGS, "--alter", *metrics, "--add-config", "interval.ms=1", status=1))
-        self.until(lambda: any("java-metrics" in line for line in self.configs("--describe", "--entity-type", "client-metrics")), True)
+        self.assertIn("InvalidRequestException", self.tool(CONFIGS, "--alter", *metrics, "--add-config",
+              "interval.ms=1", status=1))
+        self.until(lambda: any("java-metrics" in line for line in self.configs("--describe", "--entity-type",
+              "client-metrics")), True)
         self.configs("--alter", *group, "--delete-config", "consumer.session.timeout.ms")
         self.configs("--alter", *metrics, "--delete-config", "interval.ms,match")
 
