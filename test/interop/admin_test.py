@@ -30,12 +30,14 @@ NEEDS = {
 # Those whose outcome differs for good or for now, and why. A call that does not differ has no business here.
 DIFFERENT = {
     "describeFeatures finalized": "formatting leaves out transactions, share and streams groups, which are not served yet",
+    "updateFeatures kraft.version 1 UPGRADE": "a quorum of controller.quorum.voters is not made a dynamic one yet",
+    "alterUserScramCredentials twice": "a user named twice is told so, also where his deletion would find nobody",
     "deleteConsumerGroups without offsets": "a group is gone with its last offset, not at a clean-up ten minutes later",
 }
 
 
 # Keys that Apache Kafka does not have, as describeConfigs has them.
-OWN_KEYS = re.compile(r"\b(?:acks\.all\.durability|log\.scrub\.[a-z.]+|storage\.min\.free\.bytes)=[^,\]]*(?:, )?")
+OWN_KEYS = re.compile(r"\b(?:acks\.all\.durability|http\.listeners|log\.scrub\.[a-z.]+|storage\.min\.free\.bytes)=[^,\]]*(?:, )?")
 
 
 def outcomes(command, port, controller_port, folders):
@@ -76,7 +78,8 @@ class AdminCalls(unittest.TestCase):
             idle -= expected
             if not expected:
                 unexpected.append("%s\n  Apache Kafka: %s\n  this broker:  %s" % (name, outcome, ours[name]))
-        self.assertEqual("", "\n".join(unexpected), "%d outcomes differ" % len(unexpected))
+        if unexpected:
+            self.fail("%d outcomes differ:\n%s" % (len(unexpected), "\n".join(unexpected)))
         self.assertEqual(set(), idle, "these do not differ any more")
 
 
