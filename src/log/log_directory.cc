@@ -31,11 +31,11 @@ Result<DataDirectoryContents> ScanDataDirectory(io::FileSystem& files, const std
 
 Status CreateReplicaDirectory(io::FileSystem& files, const std::string& data_directory, const TopicPartition& partition,
                               const Uuid& topic_id) {
-  return CreateReplicaDirectory(files, data_directory, DirectoryNameOf(partition), topic_id);
+  return CreateReplicaDirectoryNamed(files, data_directory, DirectoryNameOf(partition), topic_id);
 }
 
-Status CreateReplicaDirectory(io::FileSystem& files, const std::string& data_directory, const std::string& name,
-                              const Uuid& topic_id) {
+Status CreateReplicaDirectoryNamed(io::FileSystem& files, const std::string& data_directory, const std::string& name,
+                                   const Uuid& topic_id) {
   const std::string directory = data_directory + "/" + name;
   KB_RETURN_IF_ERROR(files.CreateDirectories(directory));
   Result<Uuid> known = ReadPartitionMetadata(files, directory);

@@ -37,8 +37,8 @@ Status CreateReplicaDirectory(io::FileSystem& files, const std::string& data_dir
                               const Uuid& topic_id);
 
 // As above, for a directory of another name: a future replica's.
-Status CreateReplicaDirectory(io::FileSystem& files, const std::string& data_directory, const std::string& name,
-                              const Uuid& topic_id);
+Status CreateReplicaDirectoryNamed(io::FileSystem& files, const std::string& data_directory, const std::string& name,
+                                   const Uuid& topic_id);
 
 // Renames a replica's directory to its -delete or -stray form and makes that durable; returns the new name. An open Log
 // of that directory must not be used any more; slices of its files stay readable.

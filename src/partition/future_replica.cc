@@ -41,7 +41,7 @@ void FutureReplica::Refresh() {
 }
 
 Status FutureReplica::Create(const Uuid& topic_id) {
-  return log::CreateReplicaDirectory(files_, data_directory_, directory_name_, topic_id);
+  return log::CreateReplicaDirectoryNamed(files_, data_directory_, directory_name_, topic_id);
 }
 
 Status FutureReplica::Open(const log::LogConfig& config, bool was_compacted, int64_t now_ms) {

@@ -314,7 +314,9 @@ TEST_F(LogDirsTest, AMoveGoesOnAfterARestart) {
     ProduceMore(topic, 60);
     const std::string to = OtherOf(PlaceOf(topic));
     EXPECT_EQ(Move(topic, 0, to), ErrorCode::kNone);
-    if (is_clean) ASSERT_TRUE(node_->Stop().ok());
+    if (is_clean) {
+      ASSERT_TRUE(node_->Stop().ok());
+    }
     KillAndStart(PowerLoss::kEverything);
     ASSERT_TRUE(ComesToLieIn(topic, to)) << node_->log().text();
     ExpectAllRecords(topic);
@@ -354,13 +356,17 @@ TEST_F(LogDirsTest, APowerCutAtAnyMomentLeavesOneWholeReplica) {
     ExpectAllRecords("topic");
     const std::string now = PlaceOf("topic");
     ASSERT_TRUE(now == from || now == to) << "call " << call;
-    if (PlacesOf("topic").size() > 1) ASSERT_TRUE(ComesToLieIn("topic", to)) << "call " << call << node_->log().text();
+    if (PlacesOf("topic").size() > 1) {
+      ASSERT_TRUE(ComesToLieIn("topic", to)) << "call " << call << node_->log().text();
+    }
     scheduler_.RunFor(5 * kSecond);
     std::vector<std::string> left = DirectoriesOf("topic");
     ASSERT_EQ(left, std::vector<std::string>{PlaceOf("topic") + "/topic-0"}) << "call " << call;
     ProduceMore("topic", 1);
     ExpectAllRecords("topic");
-    if (is_over) EXPECT_EQ(now, to);
+    if (is_over) {
+      EXPECT_EQ(now, to);
+    }
   }
 }
 

@@ -52,8 +52,9 @@ class Tools(harness.WithLastWords):
 
     def test_by_turns(self):
         self.start()
-        self.configure("--entity-type", "users", "--entity-name", "alice", "--add-config",
-                       "producer_byte_rate=1048576,consumer_byte_rate=2097152,SCRAM-SHA-256=[iterations=8192,password=secret]")
+        alice = ("--entity-type", "users", "--entity-name", "alice")  # the tool takes quotas and passwords one at a time
+        self.configure(*alice, "--add-config", "producer_byte_rate=1048576,consumer_byte_rate=2097152")
+        self.configure(*alice, "--add-config", "SCRAM-SHA-256=[iterations=8192,password=secret]")
         self.configure("--entity-type", "users", "--entity-default", "--entity-type", "clients", "--entity-name", "app",
                        "--add-config", "request_percentage=150.5")
         self.configure("--entity-type", "ips", "--entity-name", "10.0.0.1", "--add-config", "connection_creation_rate=100")
@@ -72,10 +73,11 @@ class Tools(harness.WithLastWords):
 
         self.start(KAFKA)
         served.eventually(lambda: self.assertEqual(ours, self.kept()))
-        self.configure("--entity-type", "users", "--entity-name", "alice", "--delete-config",
-                       "producer_byte_rate,SCRAM-SHA-256")
-        self.configure("--entity-type", "users", "--entity-name", "bob", "--add-config",
-                       "controller_mutation_rate=5,SCRAM-SHA-512=[password=other]")
+        self.configure(*alice, "--delete-config", "producer_byte_rate")
+        self.configure(*alice, "--delete-config", "SCRAM-SHA-256")
+        bob = ("--entity-type", "users", "--entity-name", "bob")
+        self.configure(*bob, "--add-config", "controller_mutation_rate=5")
+        self.configure(*bob, "--add-config", "SCRAM-SHA-512=[password=other]")
         self.tool(FEATURES, "upgrade", "--feature", "group.version=1")
         served.eventually(lambda: self.assertEqual(1, self.kept()[2].get("group.version")))
         theirs = self.kept()

@@ -97,7 +97,7 @@ TEST_F(LagMeterTest, WhatIsNotInServiceHasNoLag) {
   EXPECT_EQ(RecordsBehind({Uuid(9, 9), 0}, 0), -1);
   const PartitionId gone = partition->id();
   partition.reset();
-  Await([&] { return table_->Delete(gone, 0); });
+  EXPECT_TRUE(Await([&] { return table_->Delete(gone, 0); }).ok());
   On([&] { other->TakeOffline(Error{ErrorKind::kIo, "the disk is gone"}); });
   const std::vector<Lag> lags = Times({{gone, 0}, {other->id(), 0}});
   EXPECT_EQ(lags[0].records, -1);
