@@ -57,7 +57,7 @@ class TokenBucket {
 
  private:
   double tokens_ = 0;
-  int64_t last_update_ms_ = 0;  // long ago: a new bucket is full
+  int64_t last_update_ms_ = -(int64_t{1} << 60);  // long ago, whatever the clock counts from: a new bucket is full
 };
 
 }  // namespace kb::broker

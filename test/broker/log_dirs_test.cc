@@ -101,10 +101,18 @@ class LogDirsTest : public BrokerFixture {
       ++next_;
     }
   }
+  // A replica that is being exchanged answers as one that is opening: the client asks again.
   void ExpectAllRecords(const std::string& topic, int64_t from = 0) {
     Arena arena;
-    auto answer =
-        Ask<message::FetchResponse>(FetchRequestOf(arena, topic, {{0, from}}, {.partition_max_bytes = 50 << 20}), 11);
+    auto read = [&] {
+      return Ask<message::FetchResponse>(FetchRequestOf(arena, topic, {{0, from}}, {.partition_max_bytes = 50 << 20}), 11);
+    };
+    auto answer = read();
+    constexpr auto kAskAgain = static_cast<int16_t>(ErrorCode::kNotLeaderOrFollower);
+    for (int i = 0; i < 100 && answer->responses[0].partitions[0].error_code == kAskAgain; ++i) {
+      scheduler_.RunFor(kSecond / 10);
+      answer = read();
+    }
     const auto& entry = answer->responses[0].partitions[0];
     ASSERT_EQ(entry.error_code, 0) << node_->log().text();
     EXPECT_EQ(entry.high_watermark, next_);

@@ -71,6 +71,7 @@ class ReplicaDecisionsTest : public ::testing::Test {
     partition.adding_replicas = Wire(adding);
     partition.removing_replicas = Wire(removing);
     partition.leader = leader;
+    partition.leader_epoch = 0;
     for (size_t i = 0; i < replicas.size(); ++i) partition.directories.Add(arena_, kDirectory);
     records.Add(partition, 1);
     Replay(records);
