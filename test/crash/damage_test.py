@@ -9,6 +9,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop", "lib"))
 import batch  # noqa: E402
 import harness  # noqa: E402
+import served  # noqa: E402
 
 CORRUPT_MESSAGE = 2
 BATCHES, RECORDS = 40, 3
@@ -136,8 +137,11 @@ class Damage(harness.WithLastWords):
             file.write(b"\xff\xff")
         self.broker.start()
         with self.broker.connect(30) as connection:
-            answer = connection.call("OffsetFetch", 7, groupId="group", topics=None, requireStable=False)
-            self.assertEqual(0, answer["errorCode"])
+            def fetched():
+                answer = connection.call("OffsetFetch", 7, groupId="group", topics=None, requireStable=False)
+                self.assertEqual(0, answer["errorCode"])
+                return answer
+            answer = served.eventually(fetched)
             self.assertEqual(19, answer["topics"][0]["partitions"][0]["committedOffset"])
 
 
