@@ -87,7 +87,7 @@ class ConsumerRandomTest : public ConsumerFixture {
   void Step() {
     if (with_failures_ && Chance(5)) fail_next_append_ = ErrorCode::kNotEnoughReplicas;
     if (Chance(10)) hold_commits_ = !hold_commits_;
-    if (hold_commits_ && Chance(30)) Commit();
+    if (hold_commits_ && Chance(30)) CommitAll();
     if (Chance(10)) gather_ = !gather_;
     if (!gather_ || Chance(30)) Settle();
     const uint64_t dice = chance_.Below(100);
@@ -102,11 +102,7 @@ class ConsumerRandomTest : public ConsumerFixture {
     } else {
       StartAnew();
     }
-    if (!hold_commits_ && (!gather_ || Chance(30))) Commit();
-  }
-
-  void Commit() {
-    CommitAll();
+    if (!hold_commits_ && (!gather_ || Chance(30))) CommitAll();
   }
 
   void AddClient() {
@@ -144,6 +140,7 @@ class ConsumerRandomTest : public ConsumerFixture {
     } else if (dice < 16 && client.epoch > 0 && client.instance_id.has_value()) {
       Send(client, -2);
       client.owned.clear();
+      client.assigned.clear();  // it does not take it back unasked
       Client other = client;  // one more of its name: its old self does not end, or it is started twice
       const bool is_doubled = Chance(30) && clients_.size() < 5;
       client.id = "m" + std::to_string(++last_client_);
@@ -229,7 +226,7 @@ class ConsumerRandomTest : public ConsumerFixture {
     }
     fail_next_append_.reset();
     Restart();
-    Commit();
+    CommitAll();
   }
 
   // ── What clients hear ──
@@ -335,7 +332,7 @@ class ConsumerRandomTest : public ConsumerFixture {
     fail_next_append_.reset();
     hold_commits_ = gather_ = false;
     calm_ = true;
-    Commit();
+    CommitAll();
     Listen();
     std::set<std::string> instances;
     for (size_t i = clients_.size(); i-- > 0;) {  // of those with one instance id, one stays

@@ -19,7 +19,9 @@ class SimulatedSurroundings : public Surroundings {
  public:
   // A topic of a name has another id each time it is made.
   void Create(const std::string& name, int32_t partitions) {
+    if (topics_.contains(name)) ids_.erase(IdOf(name));
     topics_[name] = {.shape = {Uuid(0x746f706963, ++last_id_), name, partitions}, .racks = {}};
+    ids_[IdOf(name)] = name;
     ++version_;
   }
   void Grow(const std::string& name, int32_t partitions) {
@@ -27,6 +29,7 @@ class SimulatedSurroundings : public Surroundings {
     ++version_;
   }
   void Delete(const std::string& name) {
+    if (topics_.contains(name)) ids_.erase(IdOf(name));
     topics_.erase(name);
     ++version_;
   }
@@ -46,10 +49,8 @@ class SimulatedSurroundings : public Surroundings {
     return found == topics_.end() ? std::nullopt : std::optional(found->second.shape);
   }
   std::optional<TopicShape> TopicById(const Uuid& id) const override {
-    for (const auto& [name, topic] : topics_) {
-      if (topic.shape.id == id) return topic.shape;
-    }
-    return std::nullopt;
+    auto found = ids_.find(id);
+    return found == ids_.end() ? std::nullopt : TopicByName(found->second);
   }
   std::vector<std::string> RacksOf(const Uuid& topic_id, int32_t partition) const override {
     std::optional<TopicShape> shape = TopicById(topic_id);
@@ -76,6 +77,7 @@ class SimulatedSurroundings : public Surroundings {
     std::map<int32_t, std::vector<std::string>> racks;
   };
   std::map<std::string, Topic, std::less<>> topics_;
+  std::map<Uuid, std::string> ids_;
   uint64_t last_id_ = 0;
   int64_t version_ = 1;
 };
