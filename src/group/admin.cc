@@ -109,8 +109,7 @@ ErrorCode GroupShard::Impl::DeleteOne(Step& step, std::string_view group_id) {
   }
   WriteOffsets(step, *group, std::move(changes));
   group->pending_members.clear();
-  WriteGroupDeletion(step, *group);
-  return ErrorCode::kNone;
+  return WriteGroupDeletion(step, *group) ? ErrorCode::kNone : ErrorCode::kCoordinatorNotAvailable;
 }
 
 namespace {

@@ -104,27 +104,19 @@ void GroupShard::Impl::ConsumerHeartbeat(Step& step, Ticket ticket, ConsumerGrou
   if (!refused.has_value()) refused = RefuseBeat(found.consumer(), request);
   if (refused.has_value()) return step.Answer(ticket, Refused(*refused));
   if (request.member_id.empty()) request.member_id = random_.NextUuid().ToString();
-  const bool is_mended_first = found.fresh == nullptr && found.consumer().must_rewrite;
-  if (is_mended_first) return MendOnly(step, ticket, *found.group, request);
-  const size_t first = step.out.records.size();
-  Group& group = Install(step, request.group_id, std::move(found));
-  ConsumerGroupHeartbeatResponse response = Beat(step, group, request);
-  NoteWritten(step, group, first);
-  AnswerWhenCommitted(step, group, ticket, std::move(response));
-}
-
-// As long as the log cannot be written nobody joins, and nobody is taken further: whoever was not told how far would be
-// fenced when that happened twice.
-void GroupShard::Impl::MendOnly(Step& step, Ticket ticket, Group& group, const ConsumerGroupHeartbeatRequest& request) {
-  const size_t first = step.out.records.size();
-  MendLog(step, group);
-  NoteWritten(step, group, first);
-  if (ConsumerMember* member = group.consumer->Find(request.member_id))
-    RestartConsumerSession(group, *member, step.now);
-  ConsumerGroupHeartbeatResponse response;
-  response.error = ErrorCode::kCoordinatorNotAvailable;
-  response.error_message = "Group " + group.id + " is being written anew.";
-  step.Answer(ticket, std::move(response));
+  if (found.group != nullptr && MendedFirst(step, *found.group)) {
+    if (ConsumerMember* member = found.consumer().Find(request.member_id);
+        member != nullptr && found.fresh == nullptr) {
+      RestartConsumerSession(*found.group, *member, step.now);
+    }
+    Refusal refusal{ErrorCode::kCoordinatorNotAvailable, "Group " + request.group_id + " is being written anew."};
+    return step.Answer(ticket, Refused(refusal));
+  }
+  Group& group = found.group != nullptr ? *found.group : Create(request.group_id, step.now);
+  Change(step, group, ticket, [&] {
+    if (found.fresh != nullptr) Install(step, group, std::move(found.fresh));
+    return Beat(step, group, request);
+  });
 }
 
 MaybeRefused GroupShard::Impl::FindConsumerGroup(const ConsumerGroupHeartbeatRequest& request, ConsumerFound& found) {
@@ -174,6 +166,7 @@ MaybeRefused GroupShard::Impl::RefuseBeat(ConsumerGroup& consumer, const Consume
   if (member != nullptr) {
     if (MaybeRefused refused = RefuseState(*member, request)) return refused;
   }
+  if (MaybeRefused refused = RefuseGrowth(consumer, member, request)) return refused;
   return RefuseRegex(consumer, member, request);
 }
 
@@ -194,6 +187,20 @@ MaybeRefused GroupShard::Impl::RefuseBytes(const ConsumerGroupHeartbeatRequest& 
   return Refusal{ErrorCode::kCoordinatorLoadInProgress, "There are too many members."};
 }
 
+// What is refused as a whole is not written in part: whoever cannot be written anew does not get in.
+MaybeRefused GroupShard::Impl::RefuseGrowth(const ConsumerGroup& consumer, const ConsumerMember* member,
+                                            const ConsumerGroupHeartbeatRequest& request) const {
+  const bool brings_something = request.member_epoch == kJoining || request.subscribed_topic_names.has_value() ||
+                                request.subscribed_topic_regex.has_value();
+  if (!brings_something) return std::nullopt;
+  ConsumerMemberFacts facts = consumer.FactsOf(member == nullptr ? request.member_id : member->id);
+  const size_t before = member == nullptr ? 0 : facts.bytes();
+  facts.id = request.member_id;
+  const size_t after = Updated(std::move(facts), request).bytes();
+  if (after <= before || FitsInAWrite(request.group_id, consumer, after - before)) return std::nullopt;
+  return Refusal{ErrorCode::kGroupMaxSizeReached, "The members of the consumer group have too much to be written."};
+}
+
 // A new expression must be one. What others are subscribed to already has been looked at.
 MaybeRefused GroupShard::Impl::RefuseRegex(const ConsumerGroup& consumer, const ConsumerMember* member,
                                            const ConsumerGroupHeartbeatRequest& request) const {
@@ -211,25 +218,22 @@ MaybeRefused GroupShard::Impl::RefuseRegex(const ConsumerGroup& consumer, const 
       "SubscribedTopicRegex `" + regex + "` is not a valid regular expression: " + compiled.error().message + "."};
 }
 
-Group& GroupShard::Impl::Install(Step& step, const std::string& group_id, ConsumerFound found) {
-  if (found.fresh == nullptr) return *found.group;
-  Group& group = found.group != nullptr ? *found.group : Create(group_id, step.now);
+void GroupShard::Impl::Install(Step& step, Group& group, std::unique_ptr<ConsumerGroup> consumer) {
   const bool had_record = group.has_record;
   const int32_t generation_id = group.generation_id;
   // Those who wait for a rebalance of the classic group are told that there is one.
   Dissolve(step, group, ErrorCode::kRebalanceInProgress);
   WriteLostTombstones(step, group, group.lost_tombstones.size());
-  if (had_record) step.Write(EncodeGroupTombstone(group_id));
+  if (had_record) step.Write(EncodeGroupTombstone(group.id));
   SetType(group, GroupType::kConsumer);
-  group.consumer = std::move(found.fresh);
+  group.consumer = std::move(consumer);
   ArmCleanup(group, step.now);
-  if (group.consumer->members().empty()) return group;
+  if (group.consumer->members().empty()) return;
   group.upgraded_from = generation_id;
   WriteWholeGroup(step, group);
   for (const auto& [id, member] : group.consumer->members()) {
     RestartConsumerSession(group, *group.consumer->Find(id), step.now);
   }
-  return group;
 }
 
 ConsumerGroupHeartbeatResponse GroupShard::Impl::Beat(Step& step, Group& group,
@@ -237,6 +241,8 @@ ConsumerGroupHeartbeatResponse GroupShard::Impl::Beat(Step& step, Group& group,
   ConsumerGroup& consumer = *group.consumer;
   if (request.instance_id.has_value() && request.member_epoch == kJoining) {
     if (const ConsumerMember* holder = consumer.FindStatic(*request.instance_id)) {
+      const bool is_upgrading = group.upgraded_from.has_value() && holder->classic.has_value();
+      if (is_upgrading) group.replaced_in_upgrade.push_back(*holder);
       ReplaceMember(step, group, std::string(holder->id), request.member_id);
     }
   }
@@ -246,9 +252,7 @@ ConsumerGroupHeartbeatResponse GroupShard::Impl::Beat(Step& step, Group& group,
   if (known != nullptr && SaysNothingNew(*known, request)) {
     Subscribe(step, group, *known, *known);
   } else {
-    ConsumerMemberFacts before;
-    if (known != nullptr) before = *known;
-    before.id = request.member_id;
+    const ConsumerMemberFacts before = consumer.FactsOf(request.member_id);
     subscription_changed = Subscribe(step, group, before, Updated(before, request));
   }
   AssignIfDue(step, group);
@@ -332,18 +336,17 @@ void GroupShard::Impl::ConsumerLeave(Step& step, Ticket ticket, const ConsumerGr
   }
   if (refused.has_value()) return step.Answer(ticket, Refused(*refused));
   Group& group = *found.group;
-  const size_t first = step.out.records.size();
-  MendLog(step, group);
-  ConsumerGroupHeartbeatResponse response;
-  response.member_id = member->id;
-  response.member_epoch = request.member_epoch;
-  if (request.member_epoch == kLeavingForAWhile) {
-    LeaveForAWhile(step, group, *member);
-  } else {
-    FenceMembers(step, group, {member->id});
-  }
-  NoteWritten(step, group, first);
-  AnswerWhenCommitted(step, group, ticket, std::move(response));
+  Change(step, group, ticket, [&] {
+    ConsumerGroupHeartbeatResponse response;
+    response.member_id = member->id;
+    response.member_epoch = request.member_epoch;
+    if (request.member_epoch == kLeavingForAWhile) {
+      LeaveForAWhile(step, group, *member);
+    } else {
+      FenceMembers(step, group, {member->id});
+    }
+    return response;
+  });
 }
 
 // A static member keeps what it has until its session ends, for whoever comes back with its instance id.
@@ -380,10 +383,7 @@ void GroupShard::Impl::ConsumerTimerFired(Step& step, Group& group, const Consum
                                           TimerTarget::Kind kind) {
   const bool is_classic_timer = kind == TimerTarget::Kind::kConsumerJoin || kind == TimerTarget::Kind::kConsumerSync;
   if (is_classic_timer && !member.classic.has_value()) return;
-  const size_t first = step.out.records.size();
-  MendLog(step, group);
-  FenceMembers(step, group, {member.id});
-  NoteWritten(step, group, first);
+  Change(step, group, [&] { FenceMembers(step, group, {member.id}); });
 }
 
 }  // namespace kb::group

@@ -1,9 +1,11 @@
 #include "group/consumer_group.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "base/check.h"
 #include "group/group.h"
+#include "group/regex_run.h"
 
 namespace kb::group {
 namespace {
@@ -74,7 +76,7 @@ bool ConsumerMemberFacts::SameAssignment(const ConsumerMemberFacts& other) const
 
 size_t ConsumerMemberFacts::bytes() const {
   size_t bytes =
-      sizeof(ConsumerMember) + 2 * id.size() + client_id.size() + client_host.size() + subscribed_regex.size();
+      sizeof(ConsumerMember) + 3 * id.size() + client_id.size() + client_host.size() + subscribed_regex.size();
   bytes += 2 * instance_id.value_or("").size() + rack_id.value_or("").size();
   for (const std::string& name : subscribed_names) bytes += sizeof name + name.size();
   // What it has, and again as its target.
@@ -83,6 +85,13 @@ size_t ConsumerMemberFacts::bytes() const {
   for (const MemberProtocol& protocol : classic->protocols) {
     bytes += sizeof protocol + protocol.name.size() + protocol.metadata.size();
   }
+  return bytes;
+}
+
+size_t ResolvedRegex::bytes() const {
+  constexpr size_t kOfOne = sizeof(std::string) + 32;  // a node of the set
+  size_t bytes = topics.size() * kOfOne;
+  for (const std::string& topic : topics) bytes += topic.size();
   return bytes;
 }
 
@@ -105,6 +114,13 @@ const ConsumerMember* ConsumerGroup::Find(std::string_view member_id) const {
 ConsumerMember* ConsumerGroup::FindStatic(std::string_view instance_id) {
   auto found = static_members_.find(instance_id);
   return found == static_members_.end() ? nullptr : Find(found->second);
+}
+
+ConsumerMemberFacts ConsumerGroup::FactsOf(const std::string& member_id) const {
+  if (const ConsumerMember* known = Find(member_id)) return *known;
+  ConsumerMemberFacts facts;
+  facts.id = member_id;
+  return facts;
 }
 
 ConsumerGroupState ConsumerGroup::state() const {
@@ -145,9 +161,7 @@ void ConsumerGroup::ForgetInstance(const ConsumerMemberFacts& member) {
 }
 
 void ConsumerGroup::Count(const ConsumerMemberFacts& member, int by) {
-  const size_t bytes = static_cast<size_t>(by) * member.bytes();  // modulo: by may be -1
-  bytes_ += bytes;
-  if (shard_bytes_ != nullptr) *shard_bytes_ += bytes;
+  CountBytes(static_cast<size_t>(by) * member.bytes());
   for (const std::string& name : member.subscribed_names) CountInterest(name, by, 0);
   if (!member.subscribed_regex.empty()) Add(subscribed_regexes_, member.subscribed_regex, by);
   if (member.server_assignor.has_value()) Add(assignors_, *member.server_assignor, by);
@@ -163,6 +177,11 @@ void ConsumerGroup::Count(const ConsumerMemberFacts& member, int by) {
   for (const MemberProtocol& protocol : member.classic->protocols) Add(classic_protocols_, protocol.name, by);
 }
 
+void ConsumerGroup::CountBytes(size_t bytes) {
+  bytes_ += bytes;
+  if (shard_bytes_ != nullptr) *shard_bytes_ += bytes;
+}
+
 void ConsumerGroup::CountInterest(std::string_view topic, int names, int regexes) {
   auto found = interests_.find(topic);
   if (found == interests_.end()) found = interests_.emplace(std::string(topic), Interest{}).first;
@@ -173,15 +192,25 @@ void ConsumerGroup::CountInterest(std::string_view topic, int names, int regexes
 }
 
 void ConsumerGroup::SetResolved(std::string_view regex, ResolvedRegex resolved) {
-  RemoveResolved(regex);
-  for (const std::string& topic : resolved.topics) CountInterest(topic, 0, 1);
-  resolved_.emplace(regex, std::move(resolved));
+  ResolvedRegex& known = resolved_[std::string(regex)];
+  CountBytes(resolved.bytes() - known.bytes());
+  // Most often they are the same: what stays is not touched.
+  std::vector<std::string_view> differing;
+  std::set_difference(known.topics.begin(), known.topics.end(), resolved.topics.begin(), resolved.topics.end(),
+                      std::back_inserter(differing));
+  for (std::string_view gone : differing) CountInterest(gone, 0, -1);
+  differing.clear();
+  std::set_difference(resolved.topics.begin(), resolved.topics.end(), known.topics.begin(), known.topics.end(),
+                      std::back_inserter(differing));
+  for (std::string_view added : differing) CountInterest(added, 0, 1);
+  known = std::move(resolved);
 }
 
 void ConsumerGroup::RemoveResolved(std::string_view regex) {
   auto found = resolved_.find(regex);
   if (found == resolved_.end()) return;
   for (const std::string& topic : found->second.topics) CountInterest(topic, 0, -1);
+  CountBytes(size_t{0} - found->second.bytes());
   resolved_.erase(found);
 }
 

@@ -28,6 +28,7 @@
 #include <compare>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -42,6 +43,7 @@
 
 namespace kb::group {
 
+struct RegexRun;
 struct TimerTarget;
 
 enum class ConsumerGroupState : uint8_t { kEmpty, kAssigning, kReconciling, kStable };
@@ -126,6 +128,7 @@ struct ResolvedRegex {
   int64_t version = 0;
   int64_t timestamp_ms = 0;
   bool operator==(const ResolvedRegex&) const = default;
+  size_t bytes() const;
 };
 
 class ConsumerGroup {
@@ -156,13 +159,18 @@ class ConsumerGroup {
   std::optional<uint64_t> topics_seen;  // the shard's count of changed topics when the metadata hash was last looked at
   bool must_rewrite = false;            // a write failed: the log lacks what is here (consumer_writes.cc)
   std::set<std::string> lost_tombstones;       // … and has these keys of what is not here any more
-  TimerQueue<TimerTarget>::Timer regex_timer;  // armed: expressions are about to be resolved
+  TimerQueue<TimerTarget>::Timer regex_timer;  // armed: expressions are to be resolved, or some more
+  std::unique_ptr<RegexRun> regex_run;         // … as far as that has come (consumer_regexes.cc)
 
   const Members& members() const { return members_; }
+  // Of all members, and of the topics that expressions stand for: no less than their records have, keys left out.
+  size_t bytes() const { return bytes_; }
   ConsumerMember* Find(std::string_view member_id);
   const ConsumerMember* Find(std::string_view member_id) const;
   // The member that has the instance id; null for none.
   ConsumerMember* FindStatic(std::string_view instance_id);
+  // What is known of the member; of one who is not here, its id.
+  ConsumerMemberFacts FactsOf(const std::string& member_id) const;
   ConsumerGroupState state() const;
 
   // Adds it, or brings it up to date; its target and timers stay. The member it returns lives until it is removed.
@@ -194,6 +202,8 @@ class ConsumerGroup {
   // Its instance id stands for nobody.
   void ForgetInstance(const ConsumerMemberFacts& member);
   void CountInterest(std::string_view topic, int names, int regexes);
+  // modulo: may be a negative number.
+  void CountBytes(size_t bytes);
 
   Members members_;
   std::map<std::string, std::string, std::less<>> static_members_;  // instance id → member id
@@ -204,7 +214,7 @@ class ConsumerGroup {
   std::map<std::string, uint32_t, std::less<>> classic_protocols_;
   size_t classic_members_ = 0;
   uint64_t last_joined_ = 0;
-  size_t bytes_ = 0;  // of all members
+  size_t bytes_ = 0;
   size_t* shard_bytes_;
   std::unordered_map<PartitionId, uint32_t> owners_;
 };

@@ -2,7 +2,7 @@
 //
 //   subscription changed ──┐
 //   topics changed ────────┴─► group epoch ─► target of each member (at most once in an assignment interval)
-//   regular expressions are resolved by themselves, behind a timer ─► group epoch
+//   regular expressions are resolved by themselves (consumer_regexes.cc) ─► group epoch
 #include <algorithm>
 #include <utility>
 
@@ -12,7 +12,6 @@
 #include "group/java_order.h"
 #include "group/partition_of_group.h"
 #include "group/reconcile.h"
-#include "group/regex.h"
 #include "group/topics_hash.h"
 
 namespace kb::group {
@@ -46,12 +45,6 @@ bool GroupShard::Impl::Subscribe(Step& step, Group& group, const ConsumerMemberF
     }
   }
   return names_changed || regex_changed;
-}
-
-void GroupShard::Impl::DropRegexIfUnused(Step& step, Group& group, const std::string& regex) {
-  if (group.consumer->SubscribersOf(regex) > 0) return;
-  step.Write(EncodeConsumerTombstone(ConsumerRecordKind::kRegex, group.id, regex));
-  group.consumer->RemoveResolved(regex);
 }
 
 void GroupShard::Impl::BumpEpoch(Step& step, Group& group, int64_t metadata_hash) {
@@ -96,67 +89,6 @@ bool GroupShard::Impl::IsSubscribed(const ConsumerGroup& consumer, const Consume
   if (std::binary_search(member.subscribed_names.begin(), member.subscribed_names.end(), topic->name)) return true;
   auto resolved = consumer.resolved().find(member.subscribed_regex);
   return resolved != consumer.resolved().end() && resolved->second.topics.contains(topic->name);
-}
-
-// ── Regular expressions ────────────────────────────────────────────────────────────────────────────────────────────
-
-void GroupShard::Impl::ResolveRegexesIfDue(Group& group, bool is_new, Now now) {
-  constexpr int64_t kShortestIntervalMs = 10'000;
-  ConsumerGroup& consumer = *group.consumer;
-  if (consumer.subscribed_regexes().empty() || consumer.regex_timer.armed()) return;
-  bool is_due = is_new || consumer.subscribed_regexes().size() != consumer.resolved().size();
-  if (!consumer.resolved().empty()) {
-    const ResolvedRegex& last = consumer.resolved().begin()->second;
-    if (now.wall_ms - kShortestIntervalMs <= last.timestamp_ms) return;
-    is_due |= last.version < new_topics_version_;
-    is_due |= now.wall_ms - config_.group_consumer_regex_refresh_interval_ms > last.timestamp_ms;
-  }
-  if (!is_due) return;
-  Arm(consumer.regex_timer, {.kind = TimerTarget::Kind::kRegex, .group = &group}, now.monotonic_ms);
-}
-
-// Whether someone is to have what it is no longer subscribed to, now that its new expression is resolved. When that
-// stands for no topic at all, nothing else says that its partitions are wanted by others (Apache Kafka leaves them with
-// nobody).
-bool GroupShard::Impl::HasStrayTarget(const ConsumerGroup& consumer, std::string_view regex) const {
-  return std::any_of(consumer.members().begin(), consumer.members().end(), [&](const auto& one) {
-    const ConsumerMember& member = one.second;
-    if (member.subscribed_regex != regex) return false;
-    for (size_t i = 0; i < member.target.topic_count(); ++i) {
-      if (!IsSubscribed(consumer, member, member.target.topic_id(i))) return true;
-    }
-    return false;
-  });
-}
-
-void GroupShard::Impl::ResolveRegexes(Step& step, Group& group) {
-  ConsumerGroup& consumer = *group.consumer;
-  if (consumer.members().empty()) return;  // it may be about to go
-  const size_t first = step.out.records.size();
-  MendLog(step, group);
-  std::vector<std::pair<std::string, TopicRegex>> regexes;
-  for (const auto& [regex, members] : consumer.subscribed_regexes()) regexes.emplace_back(regex, TopicRegex(regex));
-  std::vector<ResolvedRegex> resolved(regexes.size());
-  surroundings_.ForEachTopicName([&](std::string_view topic) {
-    for (size_t i = 0; i < regexes.size(); ++i) {
-      if (regexes[i].second.Matches(topic)) resolved[i].topics.emplace(topic);
-    }
-  });
-  bool has_changed = false;
-  for (size_t i = 0; i < regexes.size(); ++i) {
-    resolved[i].version = surroundings_.metadata_version();
-    resolved[i].timestamp_ms = step.now.wall_ms;
-    const std::string& regex = regexes[i].first;
-    auto before = consumer.resolved().find(regex);
-    const bool is_first = before == consumer.resolved().end();
-    has_changed |= is_first ? !resolved[i].topics.empty() : before->second.topics != resolved[i].topics;
-    step.Write(EncodeRegex(group.id, regex, resolved[i]));
-    consumer.SetResolved(regex, std::move(resolved[i]));
-    has_changed |= is_first && HasStrayTarget(consumer, regex);
-  }
-  int64_t hash = MetadataHashOf(consumer);
-  if (has_changed || hash != consumer.metadata_hash) BumpEpoch(step, group, hash);
-  NoteWritten(step, group, first);
 }
 
 // ── Target ─────────────────────────────────────────────────────────────────────────────────────────────────────────

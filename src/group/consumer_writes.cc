@@ -4,6 +4,8 @@
 // Memory changes with the request and the log follows. Where an append fails the log lacks something, and the group is
 // marked: whatever is done with it next begins with writing it as a whole (MendLog). Until that is committed nobody is
 // told anything, so nobody has seen what a restart would not find.
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/check.h"
@@ -25,6 +27,7 @@ void GroupShard::Impl::OnCommitted(Step&, ConsumerGroupWritten& effect) {
   if (group == nullptr) return;
   group->visible = true;
   group->upgraded_from.reset();
+  group->replaced_in_upgrade.clear();
   --group->pending_consumer_writes;
 }
 
@@ -47,27 +50,65 @@ void GroupShard::Impl::LoseTombstones(Group& group, const std::set<std::string>&
   group.lost_tombstones.erase(EncodeGroupTombstone(group.id).key);
 }
 
+// The last of them first: keys begin with the kind of the record, and Apache Kafka wants to read what a member has, its
+// target and its subscription gone in this order, and the group behind all.
+void GroupShard::Impl::WriteTombstones(Step& step, const std::set<std::string>& keys) {
+  for (auto key = keys.rbegin(); key != keys.rend(); ++key) step.Write({*key, std::nullopt});
+}
+
+// In that order, too.
 void GroupShard::Impl::WriteLostTombstones(Step& step, Group& group, size_t most) {
   for (; most > 0 && !group.lost_tombstones.empty(); --most) {
-    step.Write({std::move(group.lost_tombstones.extract(group.lost_tombstones.begin()).value()), std::nullopt});
+    step.Write({std::move(group.lost_tombstones.extract(std::prev(group.lost_tombstones.end())).value()), std::nullopt});
   }
 }
 
+namespace {
+
+// That in which the members were assigned what they have. Nobody has been assigned anything in one that has only begun,
+// or whose rebalance began anew.
+int32_t GenerationOfAssignments(const Group& group) {
+  const bool has_begun = group.Is(GroupState::kCompletingRebalance);
+  const bool is_interrupted =
+      group.Is(GroupState::kPreparingRebalance) &&
+      std::all_of(group.members.begin(), group.members.end(), [](auto& one) { return one.second.assignment.empty(); });
+  return has_begun || is_interrupted ? std::max(group.generation_id - 1, 0) : group.generation_id;
+}
+
+}  // namespace
+
 void GroupShard::Impl::MendLog(Step& step, Group& group) {
   if (group.consumer == nullptr) {
-    if (group.lost_tombstones.empty() || group.Is(GroupState::kDead)) return;
-    const size_t first = step.out.records.size();
+    // The assignment that is being written is its record.
+    const bool is_written = group.lost_tombstones.empty() || group.writing_assignment_of.has_value();
+    if (is_written || group.Is(GroupState::kDead)) return;
     WriteLostTombstones(step, group, kMostRecordsPerWrite);
     // Alone it would do to bring the classic group back; the rest is for the day when it is a consumer group again.
-    step.Write(EncodeGroup(group.id, group.ToRecord(group.CurrentAssignments())));
-    return NoteWritten(step, group, first);
+    GroupRecord record = group.ToRecord(group.CurrentAssignments());
+    record.generation_id = GenerationOfAssignments(group);
+    return step.Write(EncodeGroup(group.id, record));
   }
   ConsumerGroup& consumer = *group.consumer;
-  if (!consumer.must_rewrite) return;
-  for (const std::string& key : consumer.lost_tombstones) step.Write({key, std::nullopt});
+  if (!consumer.must_rewrite || group.Is(GroupState::kDead)) return;
+  WriteTombstones(step, consumer.lost_tombstones);
   WriteWholeGroup(step, group);
   consumer.must_rewrite = false;
   consumer.lost_tombstones.clear();
+}
+
+bool GroupShard::Impl::MendedFirst(Step& step, Group& group) {
+  const bool is_behind =
+      group.consumer != nullptr ? group.consumer->must_rewrite : group.lost_tombstones.size() > kMostRecordsPerWrite;
+  if (is_behind) Mend(step, group);
+  return is_behind;
+}
+
+// Two parts of it would not do: a restart in between would find partitions with one member that had let go of them for
+// another.
+bool GroupShard::Impl::FitsInAWrite(std::string_view group_id, const ConsumerGroup& consumer, size_t more) const {
+  constexpr size_t kOfARecord = 32;  // what frames it
+  const size_t records = 3 * (consumer.members().size() + 1) + consumer.resolved().size() + 3;
+  return consumer.bytes() + more + records * (group_id.size() + kOfARecord) <= config_.most_group_bytes;
 }
 
 void GroupShard::Impl::WriteWholeGroup(Step& step, const Group& group) {
@@ -90,14 +131,14 @@ void GroupShard::Impl::WriteMemberTombstones(Step& step, const Group& group, con
   }
 }
 
-// In that order, too.
+// Likewise.
 void GroupShard::Impl::WriteConsumerTombstones(Step& step, const Group& group) {
   using enum ConsumerRecordKind;
   const ConsumerGroup& consumer = *group.consumer;
   auto write = [&](ConsumerRecordKind kind, std::string_view name) {
     step.Write(EncodeConsumerTombstone(kind, group.id, name));
   };
-  for (const std::string& key : consumer.lost_tombstones) step.Write({key, std::nullopt});
+  WriteTombstones(step, consumer.lost_tombstones);
   for (const auto& [id, member] : consumer.members()) write(kCurrentAssignment, id);
   for (const auto& [id, member] : consumer.members()) write(kTarget, id);
   write(kTargetMetadata, {});
@@ -137,18 +178,12 @@ namespace {
 
 ConsumerMember& MemberOrReplay(ConsumerGroup& consumer, const std::string& id) {
   ConsumerMember* member = consumer.Find(id);
-  if (member != nullptr) return *member;
-  ConsumerMemberFacts fresh;
-  fresh.id = id;
-  return consumer.Update(std::move(fresh));
+  return member != nullptr ? *member : consumer.Update(consumer.FactsOf(id));
 }
 
 // A record may be the first of its member that is left: compaction keeps only the last of each key.
 Status ReplayMember(ConsumerGroup& consumer, const ConsumerRecordKey& key, ByteView value) {
-  const ConsumerMember* known = consumer.Find(key.name);
-  ConsumerMemberFacts facts;
-  if (known != nullptr) facts = *known;
-  facts.id = key.name;
+  ConsumerMemberFacts facts = consumer.FactsOf(key.name);
   KB_RETURN_IF_ERROR(key.kind == ConsumerRecordKind::kSubscription ? DecodeSubscription(value, facts)
                                                                    : DecodeCurrentAssignment(value, facts));
   consumer.Update(std::move(facts));

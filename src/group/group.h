@@ -116,6 +116,7 @@ struct Group {
   // ── Consumer: there exactly when that is the type ──
   std::unique_ptr<ConsumerGroup> consumer;
   std::optional<int32_t> upgraded_from;  // the generation of the classic group, while no record says that it is none
+  std::vector<ConsumerMemberFacts> replaced_in_upgrade;  // … and its static members in whose place consumers have come
 
   // ── Classic or consumer: of a group that was, or may have been, a consumer group ──
   size_t pending_consumer_writes = 0;     // writes of its records, tombstones too, that are not committed yet

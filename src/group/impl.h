@@ -9,6 +9,7 @@
 //   admin.cc    ListGroups, DescribeGroups, DeleteGroups, ConsumerGroupDescribe
 //   consumer.cc         ConsumerGroupHeartbeat: who is in a consumer group
 //   consumer_target.cc  who is to have and has what
+//   consumer_regexes.cc which topics its regular expressions stand for
 //   consumer_writes.cc  its records
 //   mixed.cc    classic groups that become consumer groups and back; classic members of consumer groups
 //
@@ -307,7 +308,8 @@ class GroupShard::Impl {
   Expired ExpireOffsets(Step& step, Group& group);
   int64_t ExpiryWallMs(const Group& group, const CommittedOffset& offset) const;
   bool MayExpire(const Group& group) const;
-  void WriteGroupDeletion(Step& step, Group& group);
+  // False: so much has to go before that this is only a part of it.
+  bool WriteGroupDeletion(Step& step, Group& group);
   std::optional<int64_t> NextExpiryWallMs(const Group& group, Now now) const;
   void TopicsDeleted(Step& step, std::vector<DeletedTopic> topics);
   void Sweep(Step& step);
@@ -321,14 +323,16 @@ class GroupShard::Impl {
     ConsumerGroup& consumer() const { return fresh != nullptr ? *fresh : *group->consumer; }
   };
   void ConsumerHeartbeat(Step& step, Ticket ticket, ConsumerGroupHeartbeatRequest request);
-  void MendOnly(Step& step, Ticket ticket, Group& group, const ConsumerGroupHeartbeatRequest& request);
   MaybeRefused FindConsumerGroup(const ConsumerGroupHeartbeatRequest& request, ConsumerFound& found);
   MaybeRefused RefuseBeat(ConsumerGroup& consumer, const ConsumerGroupHeartbeatRequest& request) const;
   MaybeRefused RefuseBytes(const ConsumerGroupHeartbeatRequest& request) const;
+  // Of a member (null: a new one) that brings something.
+  MaybeRefused RefuseGrowth(const ConsumerGroup& consumer, const ConsumerMember* member,
+                            const ConsumerGroupHeartbeatRequest& request) const;
   MaybeRefused RefuseRegex(const ConsumerGroup& consumer, const ConsumerMember* member,
                            const ConsumerGroupHeartbeatRequest& request) const;
-  // Makes the group what `found` says, with the records that say so.
-  Group& Install(Step& step, const std::string& group_id, ConsumerFound found);
+  // Makes the group a consumer group, with the records that say so.
+  void Install(Step& step, Group& group, std::unique_ptr<ConsumerGroup> consumer);
   ConsumerGroupHeartbeatResponse Beat(Step& step, Group& group, const ConsumerGroupHeartbeatRequest& request);
   void ReplaceMember(Step& step, Group& group, const std::string& old_id, const std::string& new_id);
   void RestartConsumerSession(Group& group, ConsumerMember& member, Now now);
@@ -368,13 +372,12 @@ class GroupShard::Impl {
   void MixedLeave(Step& step, Group& group, Ticket ticket, const LeaveGroupRequest& request);
   // If it does not run.
   void StartJoinTimer(Group& group, ConsumerMember& member, Now now);
+  void StartSyncTimer(Group& group, ConsumerMember& member, Now now);
 
   // ── consumer_target.cc: from subscriptions to what each member has ──
   // Brings a member's subscription from `before` to `after`, with the records that say so, and the group's epoch with
   // it. Whether what it is subscribed to has changed.
   bool Subscribe(Step& step, Group& group, const ConsumerMemberFacts& before, const ConsumerMemberFacts& after);
-  // Of the group, when someone has left an expression.
-  void DropRegexIfUnused(Step& step, Group& group, const std::string& regex);
   void BumpEpoch(Step& step, Group& group, int64_t metadata_hash);
   void AssignIfDue(Step& step, Group& group);
   void ReconcileMember(Step& step, Group& group, const std::string& member_id, bool subscription_changed,
@@ -383,18 +386,53 @@ class GroupShard::Impl {
   int64_t MetadataHashOf(ConsumerGroup& consumer);
   int64_t TopicHashOf(const TopicShape& topic);
   bool IsSubscribed(const ConsumerGroup& consumer, const ConsumerMemberFacts& member, const Uuid& topic_id) const;
+  void TopicsChanged(const std::vector<std::string>& names, bool any_created);
+
+  // ── consumer_regexes.cc ──
+  // Of the group, when someone has left an expression.
+  void DropRegexIfUnused(Step& step, Group& group, const std::string& regex);
   // Sets regex_timer when it is time to resolve the group's expressions. is_new: there is one that nobody had before.
   void ResolveRegexesIfDue(Group& group, bool is_new, Now now);
   void ResolveRegexes(Step& step, Group& group);
+  void BeginRegexRun(ConsumerGroup& consumer, Now now);
+  size_t MatchSome(RegexRun& run, size_t most);
+  // Whether all are resolved now.
+  bool ResolveSome(Step& step, Group& group, RegexRun& run);
+  bool TakeResolved(Step& step, Group& group, RegexRun& run);
   bool HasStrayTarget(const ConsumerGroup& consumer, std::string_view regex) const;
-  void TopicsChanged(const std::vector<std::string>& names, bool any_created);
 
   // ── consumer_writes.cc ──
+  // What every change of a consumer group goes through: `change` writes what it changes, and behind what the log lacks.
+  template <typename Changing>
+  void Change(Step& step, Group& group, Changing change) {
+    const size_t first = step.out.records.size();
+    MendLog(step, group);
+    change();
+    NoteWritten(step, group, first);
+  }
+  // … and `change` returns what is answered when it is committed.
+  template <typename Changing>
+  void Change(Step& step, Group& group, Ticket ticket, Changing change) {
+    Response response;
+    Change(step, group, [&] { response = change(); });
+    AnswerWhenCommitted(step, group, ticket, std::move(response));
+  }
+  // Whether a write has failed and the log has to be written anew before anything else; then the step does that. As
+  // long as it fails nobody joins, and nobody is taken further: whoever was not told how far would be fenced when that
+  // happened twice.
+  bool MendedFirst(Step& step, Group& group);
+  // Writes what the log lacks, if anything.
+  void Mend(Step& step, Group& group) {
+    Change(step, group, [] {});
+  }
+  // Whether the group can be written anew, in one write as it must, when it grows by `more` bytes.
+  bool FitsInAWrite(std::string_view group_id, const ConsumerGroup& consumer, size_t more) const;
   // What the step has written of the group from record `first` on is noted as being written.
   void NoteWritten(Step& step, Group& group, size_t first);
-  // Writes the whole group, where a write of it has failed before: a consumer group, or a classic one that was a
-  // consumer group.
+  // The whole group, where a write of it has failed before: a consumer group, or a classic one that was a consumer
+  // group. Change notes it as written.
   void MendLog(Step& step, Group& group);
+  static void WriteTombstones(Step& step, const std::set<std::string>& keys);
   void WriteLostTombstones(Step& step, Group& group, size_t most);
   static void LoseTombstones(Group& group, const std::set<std::string>& keys);
   void WriteWholeGroup(Step& step, const Group& group);

@@ -49,7 +49,7 @@ void GroupShard::Impl::Join(Step& step, Ticket ticket, JoinGroupRequest request)
   Group* known = Find(request.group_id);
   const bool is_mixed = known != nullptr && known->type == GroupType::kConsumer && !known->HasNobody();
   if (is_mixed) return MixedJoin(step, *known, ticket, std::move(request));
-  if (known != nullptr && known->type == GroupType::kClassic) MendLog(step, *known);
+  if (known != nullptr && known->type == GroupType::kClassic) Mend(step, *known);
   ErrorCode error = ErrorCode::kNone;
   Group* group = GroupToJoin(step, request, error);
   if (group == nullptr) return step.Answer(ticket, JoinError(error, request.member_id));
@@ -450,7 +450,7 @@ void GroupShard::Impl::StartGeneration(Step& step, Group& group) {
 void GroupShard::Impl::BecomeEmpty(Step& step, Group& group) {
   group.protocol_name.reset();
   Transition(group, GroupState::kEmpty, step.now);
-  MendLog(step, group);
+  Mend(step, group);
   step.Write(EncodeGroup(group.id, group.ToEmptyRecord()));
   group.has_record = true;
   step.effects.push_back(GroupWritten{RefTo(group)});

@@ -182,6 +182,7 @@ MaybeRefused GroupShard::Impl::Upgraded(const Group& group, std::unique_ptr<Cons
       AddUpgraded(*consumer, group.generation_id, member, *subscription, *assignment);
     }
   }
+  if (!FitsInAWrite(group.id, *consumer, 0)) return refuse("its members have too much to be written at once");
   consumer->metadata_hash = MetadataHashOf(*consumer);
   upgraded = std::move(consumer);
   return std::nullopt;
@@ -214,13 +215,25 @@ void GroupShard::Impl::AddUpgraded(ConsumerGroup& consumer, int32_t generation_i
 }
 
 void GroupShard::Impl::TakeBackUpgrade(Step& step, Group& group) {
-  if (group.consumer->classic_members() == 0) return;  // nobody is left for whom it would be taken back
+  const bool is_left = group.consumer->classic_members() > 0 || !group.replaced_in_upgrade.empty();
+  if (!is_left) return;  // nobody for whom it would be taken back
   std::vector<std::string> newcomers;
   for (const auto& [id, member] : group.consumer->members()) {
     if (!member.classic.has_value()) newcomers.push_back(id);
   }
   std::set<std::string> lost = std::move(group.consumer->lost_tombstones);
-  BecomeClassic(step, group, newcomers, *group.upgraded_from);
+  for (const std::string& id : newcomers) group.consumer->Remove(id);
+  // A newcomer may have come in the place of one of theirs, which has it back with what nobody else has been given.
+  for (ConsumerMemberFacts& replaced : std::exchange(group.replaced_in_upgrade, {})) {
+    const bool is_back =
+        group.consumer->Find(replaced.id) != nullptr || group.consumer->FindStatic(*replaced.instance_id) != nullptr;
+    if (is_back) continue;
+    for (OwnedPartitions* owned : {&replaced.assigned, &replaced.pending_revocation}) {
+      std::erase_if(*owned, [&](const OwnedPartition& one) { return group.consumer->IsOwned(one.id); });
+    }
+    group.consumer->Update(std::move(replaced));
+  }
+  BecomeClassic(step, group, {}, *group.upgraded_from);
   LoseTombstones(group, lost);
   PrepareRebalance(step, group);
 }
@@ -261,6 +274,7 @@ void GroupShard::Impl::BecomeClassic(Step& step, Group& group, const std::vector
   std::unique_ptr<ConsumerGroup> consumer = std::move(group.consumer);
   for (const std::string& id : leaving) consumer->Remove(id);
   group.upgraded_from.reset();
+  group.replaced_in_upgrade.clear();
   SetType(group, GroupType::kClassic);
   for (const auto& [id, member] : consumer->members()) group.Add(ClassicOf(member), std::string(kConsumerType));
   group.generation_id = generation_id;
@@ -310,6 +324,12 @@ std::optional<ErrorCode> GroupShard::Impl::RefuseMixedJoin(ConsumerGroup& consum
   if (bytes > kMostConsumerMemberBytes) return ErrorCode::kInvalidRequest;  // a bound of our own
   subscription = ParseSubscription(request.protocols.front().metadata);
   if (!subscription.has_value()) return ErrorCode::kUnknownServerError;
+  ConsumerMemberFacts facts = consumer.FactsOf(member == nullptr ? request.member_id : member->id);
+  const size_t before = member == nullptr ? 0 : facts.bytes();
+  facts.id = request.member_id;
+  const size_t after = MixedFacts(std::move(facts), request, *subscription).bytes();
+  const bool fits = after <= before || FitsInAWrite(request.group_id, consumer, after - before);
+  if (!fits) return ErrorCode::kGroupMaxSizeReached;  // and another one
   // A state that only a newer broker knows: it must give up what it has, and begin anew.
   const bool is_unknown = member != nullptr && member->state == MemberState::kUnknown;
   if (is_unknown && !subscription->owned.empty()) return ErrorCode::kFencedMemberEpoch;
@@ -328,11 +348,15 @@ void GroupShard::Impl::MixedJoin(Step& step, Group& group, Ticket ticket, JoinGr
   if (error.has_value()) {
     return step.Answer(ticket, JoinGroupResponse{.error = *error, .member_id = std::move(request.member_id)});
   }
-  const size_t first = step.out.records.size();
-  MendLog(step, group);
-  JoinGroupResponse response = MixedJoinAccepted(step, group, request, *subscription);
-  NoteWritten(step, group, first);
-  AnswerWhenCommitted(step, group, ticket, std::move(response));
+  if (MendedFirst(step, group)) {
+    if (ConsumerMember* member = group.consumer->Find(request.member_id)) {
+      member->join.Cancel();  // it has come
+      RestartConsumerSession(group, *member, step.now);
+    }
+    return step.Answer(ticket, JoinGroupResponse{.error = ErrorCode::kCoordinatorNotAvailable,
+                                                 .member_id = std::move(request.member_id)});
+  }
+  Change(step, group, ticket, [&] { return MixedJoinAccepted(step, group, request, *subscription); });
 }
 
 JoinGroupResponse GroupShard::Impl::MixedJoinAccepted(Step& step, Group& group, const JoinGroupRequest& request,
@@ -346,12 +370,7 @@ JoinGroupResponse GroupShard::Impl::MixedJoinAccepted(Step& step, Group& group, 
       if (holder->id != request.member_id) ReplaceMember(step, group, std::string(holder->id), request.member_id);
     }
   }
-  ConsumerMemberFacts before;
-  if (const ConsumerMember* known = consumer.Find(request.member_id)) {
-    before = *known;
-  } else {
-    before.id = request.member_id;
-  }
+  const ConsumerMemberFacts before = consumer.FactsOf(request.member_id);
   const bool changed = Subscribe(step, group, before, MixedFacts(before, request, subscription));
   if (!downgrades) AssignIfDue(step, group);
   // When the group is to rebalance as a classic one right away, there is nothing to take over before.
@@ -372,8 +391,7 @@ JoinGroupResponse GroupShard::Impl::MixedJoinAccepted(Step& step, Group& group, 
   member.join.Cancel();
   member.rebalance.Cancel();
   RestartConsumerSession(group, member, step.now);
-  Arm(member.sync, {.kind = TimerTarget::Kind::kConsumerSync, .group = &group, .consumer_member = &member},
-      step.now.monotonic_ms + request.rebalance_timeout_ms);
+  StartSyncTimer(group, member, step.now);
   return response;
 }
 
@@ -398,6 +416,11 @@ void GroupShard::Impl::StartJoinTimer(Group& group, ConsumerMember& member, Now 
       now.monotonic_ms + member.rebalance_timeout_ms);
 }
 
+void GroupShard::Impl::StartSyncTimer(Group& group, ConsumerMember& member, Now now) {
+  Arm(member.sync, {.kind = TimerTarget::Kind::kConsumerSync, .group = &group, .consumer_member = &member},
+      now.monotonic_ms + member.rebalance_timeout_ms);
+}
+
 void GroupShard::Impl::MixedSync(Step& step, Group& group, Ticket ticket, const SyncGroupRequest& request) {
   auto refuse = [&](ErrorCode error) { step.Answer(ticket, SyncGroupResponse{.error = error}); };
   ConsumerGroup& consumer = *group.consumer;
@@ -415,11 +438,12 @@ void GroupShard::Impl::MixedSync(Step& step, Group& group, Ticket ticket, const 
     StartJoinTimer(group, *member, step.now);
     return refuse(ErrorCode::kRebalanceInProgress);
   }
-  const size_t first = step.out.records.size();
-  MendLog(step, group);
-  NoteWritten(step, group, first);
-  member->sync.Cancel();
   RestartConsumerSession(group, *member, step.now);
+  if (MendedFirst(step, group)) {
+    if (member->sync.armed()) StartSyncTimer(group, *member, step.now);  // it has come
+    return refuse(ErrorCode::kCoordinatorNotAvailable);
+  }
+  member->sync.Cancel();
   SyncGroupResponse response;
   response.protocol_type = request.protocol_type;
   response.protocol_name = request.protocol_name;
@@ -458,11 +482,10 @@ void GroupShard::Impl::MixedLeave(Step& step, Group& group, Ticket ticket, const
     if (member != nullptr) leaving.insert(member->id);
     response.members.push_back({named.member_id, named.group_instance_id, error});
   }
-  const size_t first = step.out.records.size();
-  MendLog(step, group);
-  FenceMembers(step, group, {leaving.begin(), leaving.end()});
-  NoteWritten(step, group, first);
-  AnswerWhenCommitted(step, group, ticket, std::move(response));
+  Change(step, group, ticket, [&] {
+    FenceMembers(step, group, {leaving.begin(), leaving.end()});
+    return response;
+  });
 }
 
 }  // namespace kb::group

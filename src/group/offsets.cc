@@ -437,21 +437,26 @@ void GroupShard::Impl::CleanupTimerFired(Step& step, Group& group) {
   if (group.Is(GroupState::kDead) || !MayExpire(group)) return;
   Expired expired = ExpireOffsets(step, group);
   bool over = expired.all && group.HasNobody() && group.pending_members.empty();
-  if (over && group.has_record) return WriteGroupDeletion(step, group);
+  if (over && group.has_record) {
+    if (!WriteGroupDeletion(step, group)) ArmCleanupAt(group, step.now.wall_ms, step.now);
+    return;
+  }
   if (over && group.offsets.empty()) return EraseIfNothing(group);
   if (expired.more) return ArmCleanupAt(group, step.now.wall_ms, step.now);
   ArmCleanup(group, step.now);
 }
 
-void GroupShard::Impl::WriteGroupDeletion(Step& step, Group& group) {
+bool GroupShard::Impl::WriteGroupDeletion(Step& step, Group& group) {
   const size_t first = step.out.records.size();
-  WriteLostTombstones(step, group, group.lost_tombstones.size());
+  WriteLostTombstones(step, group, kMostRecordsPerWrite);
   NoteWritten(step, group, first);
+  if (!group.lost_tombstones.empty()) return false;
   if (group.type == GroupType::kClassic) step.Write(EncodeGroupTombstone(group.id));
   if (group.type == GroupType::kConsumer) WriteConsumerTombstones(step, group);
   WriteOtherTombstones(step, group);
   SetState(group, GroupState::kDead);
   step.effects.push_back(GroupDeleted{RefTo(group)});
+  return true;
 }
 
 // ── Deleted topics ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -16,7 +16,7 @@ void GroupShard::Impl::Sync(Step& step, Ticket ticket, SyncGroupRequest request)
   if (group == nullptr) return refuse(ErrorCode::kUnknownMemberId);
   if (group->type == GroupType::kConsumer) return MixedSync(step, *group, ticket, request);
   if (group->type != GroupType::kClassic) return refuse(ErrorCode::kUnknownMemberId);
-  MendLog(step, *group);
+  Mend(step, *group);
   if (std::optional<ErrorCode> error = RefuseSync(*group, request)) return refuse(*error);
   Member& member = *group->Find(request.member_id);
   switch (group->state) {
@@ -144,7 +144,7 @@ void GroupShard::Impl::SyncTimerFired(Step& step, Group& group) {
 
 void GroupShard::Impl::Beat(Step& step, Ticket ticket, const HeartbeatRequest& request) {
   Group* group = Find(request.group_id);
-  if (group != nullptr && group->type == GroupType::kClassic) MendLog(step, *group);
+  if (group != nullptr) Mend(step, *group);
   step.Answer(ticket, HeartbeatResponse{Beat(group, request, step.now)});
 }
 
@@ -175,7 +175,7 @@ void GroupShard::Impl::Leave(Step& step, Ticket ticket, const LeaveGroupRequest&
   const bool is_consumer = group != nullptr && group->type == GroupType::kConsumer;
   if (is_consumer && !group->Is(GroupState::kDead)) return MixedLeave(step, *group, ticket, request);
   bool known = group != nullptr && group->type == GroupType::kClassic;
-  if (known) MendLog(step, *group);
+  if (known) Mend(step, *group);
   if (known && group->Is(GroupState::kDead)) {
     return step.Answer(ticket, LeaveGroupResponse{.error = ErrorCode::kCoordinatorNotAvailable});
   }

@@ -61,6 +61,7 @@ group::GroupConfig GroupOptions(const config::ServerConfig& config) {
   options.group_consumer_max_size = config.group_consumer_max_size;
   options.group_consumer_assignors = config.group_consumer_assignors;
   options.group_consumer_regex_refresh_interval_ms = config.group_consumer_regex_refresh_interval_ms;
+  options.most_group_bytes = static_cast<size_t>(config.offsets_topic_segment_bytes) / 3;
   return options;
 }
 

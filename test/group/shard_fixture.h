@@ -11,6 +11,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -99,6 +100,7 @@ class ShardFixture : public ::testing::Test {
   }
   void Append(std::vector<Outcome>& batch) {
     for (Outcome& outcome : batch) {
+      if (on_write_) on_write_(outcome.records.size());
       int64_t base = next_offset_;
       for (RecordBytes& record : outcome.records) log_.push_back({std::move(record), next_offset_++});
       shard_->Appended(outcome.write_id, base);
@@ -306,6 +308,7 @@ class ShardFixture : public ::testing::Test {
   bool gather_ = false;
   std::vector<Outcome> gathered_;
   std::optional<ErrorCode> fail_next_append_;
+  std::function<void(size_t records)> on_write_;  // is told of each
   std::map<Ticket, Response> answers_;
   Ticket last_ticket_ = 0;
   int32_t generation_ = 0;  // of the last StableGroup
