@@ -162,10 +162,9 @@ Described DescribeOther(const std::string& key, std::string value, Source source
   Described described;
   described.key = key;
   described.row = RowBehind(key);
-  if (described.row != nullptr) {
-    described.type = static_cast<int8_t>(described.row->type);
-    described.sensitive = described.row->sensitive();
-  }
+  // What nobody here knows may be a password: a plugin's, or a misspelt key.
+  described.sensitive = described.row == nullptr || described.row->sensitive();
+  if (described.row != nullptr) described.type = static_cast<int8_t>(described.row->type);
   described.source = source;
   described.read_only = true;
   if (!described.sensitive) described.value = std::move(value);

@@ -14,7 +14,10 @@ class Ledger {
   // False: this address has as many as it may.
   bool Enter(const std::string& ip) {
     size_t& of_ip = by_ip_[ip];
-    if (of_ip >= LimitOf(ip)) return false;
+    if (of_ip >= LimitOf(ip)) {
+      if (of_ip == 0) by_ip_.erase(ip);
+      return false;
+    }
     ++of_ip;
     ++total_;
     return true;
@@ -165,9 +168,9 @@ bool Acceptor::HoldsBack(std::unique_ptr<Socket>& socket) {
   int64_t ms = options_.hold_back_ms ? options_.hold_back_ms(socket->peer()) : 0;
   if (ms <= 0) return false;
   std::unique_ptr<Socket> held = std::move(socket);
-  if (held_back_ >= kMostHeldBack) return true;
-  ++held_back_;
-  home_.After(ms * kNsPerMs, [this, held = std::move(held)] { --held_back_; });
+  if (*held_back_ >= kMostHeldBack) return true;
+  ++*held_back_;
+  home_.After(ms * kNsPerMs, [count = held_back_, held = std::move(held)] { --*count; });
   return true;
 }
 

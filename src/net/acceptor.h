@@ -106,7 +106,7 @@ class Acceptor {
   std::vector<std::unique_ptr<Door>> doors_;
   int listeners_ = 0;
   size_t next_target_ = 0;
-  size_t held_back_ = 0;
+  const std::shared_ptr<size_t> held_back_ = std::make_shared<size_t>(0);  // their timers may outlive us
   bool started_ = false;
   bool paused_ = false;
   bool watching_ = false;

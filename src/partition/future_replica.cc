@@ -69,7 +69,8 @@ Status FutureReplica::Follow(Offset source_start, Offset agreed, int64_t now_ms)
 Status FutureReplica::Append(const log::Slice& slice, int64_t now_ms) {
   buffer_.resize(slice.size_bytes);
   Result<size_t> read = slice.file->ReadAt(slice.position, buffer_);
-  if (!read.ok()) return read.error();
+  // The source's fault, as damage in it is: not to be taken for one of the directory that we write to.
+  if (!read.ok()) return Error{ErrorKind::kCorrupt, read.error().message, read.error().os_errno};
   MutableByteView batches(buffer_.data(), WholeBatches({buffer_.data(), *read}));
   if (batches.empty()) {
     return Error{ErrorKind::kCorrupt, slice.file->path() + " has no whole batch at " + std::to_string(slice.position)};

@@ -35,6 +35,7 @@ reactor::Task<ErrorCode> PartitionTable::Move(MoveRequest request) {
   // What is on its way elsewhere is called off.
   while (!entry->has_opened() || (entry->future != nullptr && entry->future->data_directory() != request.to)) {
     if (entry->future != nullptr) entry->future->Cancel();
+    moved_.NotifyAll();  // it may be waiting for its turn
     auto changed = entry->changed.Wait();
     co_await changed;
     if (FindEntry(request.id) != entry) co_return ErrorCode::kReplicaNotAvailable;
@@ -82,7 +83,8 @@ reactor::Task<void> PartitionTable::RunMove(PartitionId id, std::shared_ptr<Entr
     }
     // Damaged, or in nobody's way. A copy is kept while the disk under either of the two is gone.
     const bool is_lost = entry->partition != nullptr && entry->partition->offline();
-    if (failed && !failed->is_of_target && !is_lost) future->Cancel();
+    const bool may_be_tried_again = failed && (!failed->is_of_target || IsShortage(failed->error));
+    if (may_be_tried_again && !is_lost) future->Cancel();
     is_moving_ = false;
     moved_.NotifyAll();
   }
@@ -100,7 +102,8 @@ reactor::Task<void> PartitionTable::Forget(PartitionId id, std::shared_ptr<Entry
   Uuid unique = environment_.reactor.random().NextUuid();
   auto remove = environment_.disk.Run([&future, &unique] { return future->Remove(unique); });
   Status removed = co_await remove;
-  if (!removed.ok()) environment_.log.Warning("removing " + future->path() + ": " + removed.error().message);
+  // What is left there must not meet another copy of the same replica at the next start: no more moves until then.
+  if (!removed.ok()) environment_.on_storage_failure(future->data_directory(), removed.error());
   // Nobody waits for it: a change that deletes this topic may be waiting for us.
   auto assign = [](ReplicaMoves* moves, PartitionId of, std::string directory) -> reactor::Task<void> {
     auto assigned = moves->Assign(of, std::move(directory));
@@ -112,7 +115,7 @@ reactor::Task<void> PartitionTable::Forget(PartitionId id, std::shared_ptr<Entry
 void PartitionTable::MoveFailed(const Entry& entry, const FutureReplica& future, const MoveFailure& failure) {
   environment_.log.Error("replica " + entry.name.ToString() + " stays in " + entry.data_directory + ", its way to " +
                          future.data_directory() + " ended: " + failure.error.message);
-  if (failure.is_of_target) environment_.on_storage_failure(future.data_directory(), failure.error);
+  if (failure.is_of_target && !IsShortage(failure.error)) environment_.on_storage_failure(future.data_directory(), failure.error);
 }
 
 reactor::Task<PartitionTable::MoveStep> PartitionTable::Copy(PartitionId id, std::shared_ptr<Entry> entry,
@@ -159,7 +162,7 @@ reactor::Task<PartitionTable::MoveStep> PartitionTable::OpenFuture(std::shared_p
                                                                    std::shared_ptr<Partition> source,
                                                                    FuturePtr future) {
   const log::LogConfig config = entry->config.log;
-  const bool was_compacted = source->clean_end().has_value();
+  const bool was_compacted = source->clean_end().has_value() || config.cleanup_compact;
   int64_t now_ms = environment_.clock.WallMs();
   auto open = environment_.disk.Run([&] { return future->Open(config, was_compacted, now_ms); });
   Status status = co_await open;
@@ -171,6 +174,8 @@ reactor::Task<PartitionTable::MoveStep> PartitionTable::OpenFuture(std::shared_p
       if (end.epoch == *epoch) agreed = end.end_offset;
     }
     Offset start = source->log_start_offset();
+    // What was cleaned away meanwhile must not come back: a key's tombstone may have gone with it.
+    if (was_compacted) agreed = std::min(agreed, start);
     auto follow = environment_.disk.Run([&] { return future->Follow(start, agreed, now_ms); });
     status = co_await follow;
   }
@@ -313,8 +318,13 @@ reactor::Task<PartitionTable::MoveStep> PartitionTable::Exchange(std::shared_ptr
 reactor::Task<void> PartitionTable::StopMoves() {
   auto entries = entries_;  // the table may change while this waits
   for (auto& [id, entry] : entries) {
+    if (entry->future != nullptr) entry->future->Stop();
+  }
+  moved_.NotifyAll();
+  for (auto& [id, entry] : entries) {
     while (entry->future != nullptr) {
       entry->future->Stop();
+      moved_.NotifyAll();
       auto wait = entry->changed.Wait();
       co_await wait;
     }

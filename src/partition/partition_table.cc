@@ -123,6 +123,8 @@ reactor::Task<Status> PartitionTable::Serve(std::shared_ptr<Entry> entry, const 
     auto run = environment_.disk.Run(
         [this, &request, now_ms, seed] { return OpenLog(environment_.files, request, now_ms, seed); });
     opened = co_await run;
+    // It may have failed meanwhile.
+    if (IsOffline(request.data_directory)) opened.log = Error{ErrorKind::kIo, "its data directory is offline"};
   }
   for (const std::string& note : opened.report.notes) {
     environment_.log.Warning(request.name.ToString() + ": " + note);
@@ -172,6 +174,7 @@ reactor::Task<Status> PartitionTable::Delete(PartitionId id, int64_t file_delete
   if (entry == nullptr) co_return Status();
   while (entry->future != nullptr || !entry->has_opened()) {
     if (entry->future != nullptr) entry->future->Cancel();
+    moved_.NotifyAll();  // it may be waiting for its turn
     auto changed = entry->changed.Wait();
     co_await changed;
   }
@@ -447,6 +450,7 @@ void PartitionTable::FailDataDirectory(const std::string& data_directory, const 
     if (entry->data_directory == data_directory && entry->partition != nullptr) entry->partition->TakeOffline(error);
     if (entry->future != nullptr && entry->future->data_directory() == data_directory) entry->future->Stop();
   }
+  moved_.NotifyAll();
 }
 
 reactor::Task<Status> PartitionTable::CloseAll() {

@@ -11,6 +11,8 @@
 #include "message/describe_log_dirs_response.h"
 #include "message/describe_producers_request.h"
 #include "message/describe_producers_response.h"
+#include "message/incremental_alter_configs_request.h"
+#include "message/incremental_alter_configs_response.h"
 #include "message/list_offsets_request.h"
 #include "message/list_offsets_response.h"
 
@@ -311,6 +313,32 @@ TEST_F(LogDirsTest, ATopicThatIsDeletedOnItsWayLeavesNothing) {
   CreateTopic("topic");
   ProduceMore("topic", 2);
   ExpectAllRecords("topic");
+}
+
+// One replica of a home moves at a time; those that wait for it can be called off, or nothing in the metadata would go on.
+TEST_F(LogDirsTest, ADeletionDoesNotWaitForTheMoveOfAnother) {
+  value_bytes_ = 100'000;
+  std::vector<std::string> topics = {"a", "b", "c", "d", "e", "f"};
+  for (const std::string& topic : topics) {
+    CreateTopic(topic);
+    next_ = 0;
+    ProduceMore(topic, 4);
+  }
+  Arena arena;
+  message::IncrementalAlterConfigsRequest limit;
+  auto& resource = limit.resources.Add(arena);
+  resource.resource_type = static_cast<int8_t>(metadata::ConfigResourceType::kBroker);
+  auto& key = resource.configs.Add(arena);
+  key.name = "replica.alter.log.dirs.io.max.bytes.per.second";
+  key.value = "1000";
+  ASSERT_EQ(Ask<message::IncrementalAlterConfigsResponse>(limit, 1)->responses[0].error_code, 0);
+  for (const std::string& topic : topics) EXPECT_EQ(Move(topic, 0, OtherOf(PlaceOf(topic))), ErrorCode::kNone);
+  for (auto topic = topics.rbegin(); topic != topics.rend(); ++topic) {
+    message::DeleteTopicsRequest request;
+    request.topics.Add(arena).name = *topic;
+    ASSERT_EQ(Ask<message::DeleteTopicsResponse>(request, 6)->responses[0].error_code, 0);
+  }
+  CreateTopic("later");
 }
 
 TEST_F(LogDirsTest, AMoveGoesOnAfterARestart) {
