@@ -83,7 +83,7 @@ void Reply::Send(int status, std::string_view type, std::string_view body, std::
   Respond(std::move(bytes));
 }
 
-reactor::Task<bool> Reply::Write(std::string_view text) {
+reactor::Task<bool> Reply::Write(std::string text) {
   piece_ += text;
   if (is_moot()) piece_.clear();
   bool goes_on = !is_moot();

@@ -40,7 +40,7 @@ class Reply {
   void Send(int status, std::string_view type, std::string_view body, std::string_view more = {});
 
   void Begin(std::string_view type) { type_ = type; }
-  reactor::Task<bool> Write(std::string_view text);
+  reactor::Task<bool> Write(std::string text);
   void End();
   // Nothing more comes of it: 500, or the end of the connection in the middle of the answer.
   void Abandon();

@@ -50,13 +50,13 @@ reactor::Task<void> StatusPages::WriteMetrics(std::string_view lag, http::Reply&
     const std::string lines = co_await process;
     text += lines;
   }
-  auto first = reply.Write(text);
+  auto first = reply.Write(std::move(text));
   bool goes_on = co_await first;
   broker::ConsumerLag groups(environment_.here, lag == "offsets" ? Times::kLeftOut : Times::kMeasured);
   while (goes_on && lag != "0" && !groups.done()) {
     auto next = groups.Next();
-    const std::string piece = co_await next;
-    auto write = reply.Write(piece);
+    std::string piece = co_await next;
+    auto write = reply.Write(std::move(piece));
     goes_on = co_await write;
   }
 }
