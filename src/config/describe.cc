@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 #include "config/value.h"
 
@@ -173,16 +174,17 @@ Described DescribeOther(const std::string& key, std::string value, Source source
 }
 
 void AddOthers(const Layers& layers, std::vector<Described>& all) {
-  ConfigMap seen;
+  std::map<std::string_view, size_t> seen;  // where each stands in `all`
   auto add = [&](const ConfigMap& map, Source source) {
     for (const auto& [key, value] : map) {
       if (FindRow(Scope::kBroker, key) != nullptr) continue;
-      if (seen.emplace(key, value).second) {
-        all.push_back(DescribeOther(key, value, source));
-        continue;
+      Described other = DescribeOther(key, value, source);
+      auto [known, is_new] = seen.emplace(key, all.size());
+      if (is_new) {
+        all.push_back(std::move(other));
+      } else {
+        all[known->second].synonyms.push_back(std::move(other.synonyms.front()));
       }
-      auto known = std::find_if(all.begin(), all.end(), [&key](const Described& one) { return one.key == key; });
-      known->synonyms.push_back(DescribeOther(key, value, source).synonyms.front());
     }
   };
   add(layers.broker, Source::kDynamicBroker);

@@ -4,7 +4,6 @@
 
 #include "controller/support.h"
 #include "message/config_record.h"
-#include "message/feature_level_record.h"
 #include "message/register_broker_record.h"
 #include "message/topic_record.h"
 #include "metadata/builder.h"
@@ -53,13 +52,7 @@ class ConfigDecisionsTest : public ::testing::Test {
  protected:
   ConfigDecisionsTest() {
     RecordList records;
-    message::FeatureLevelRecord feature;
-    feature.name = "metadata.version";
-    feature.feature_level = 30;
-    records.Add(feature);
-    feature.name = "eligible.leader.replicas.version";
-    feature.feature_level = 1;
-    records.Add(feature);
+    AddFeatures(records);
     message::RegisterBrokerRecord broker;
     for (int32_t id : {1, 2}) {
       broker.broker_id = id;

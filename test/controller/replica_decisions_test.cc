@@ -4,7 +4,6 @@
 
 #include "controller/support.h"
 #include "message/config_record.h"
-#include "message/feature_level_record.h"
 #include "message/partition_record.h"
 #include "message/register_broker_record.h"
 #include "message/topic_record.h"
@@ -24,13 +23,7 @@ class ReplicaDecisionsTest : public ::testing::Test {
  protected:
   ReplicaDecisionsTest() {
     RecordList records;
-    message::FeatureLevelRecord feature;
-    feature.name = "metadata.version";
-    feature.feature_level = 30;
-    records.Add(feature);
-    feature.name = "eligible.leader.replicas.version";
-    feature.feature_level = 1;
-    records.Add(feature);
+    AddFeatures(records);
     message::TopicRecord topic;
     topic.name = "topic";
     topic.topic_id = kTopic;

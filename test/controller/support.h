@@ -16,6 +16,7 @@
 #include "controller/data_dirs.h"
 #include "controller/metadata_log.h"
 #include "controller/topic_rules.h"
+#include "message/feature_level_record.h"
 #include "metadata/batch.h"
 #include "metadata/record.h"
 #include "support/sim_file_system.h"
@@ -39,6 +40,17 @@ class RecordingLog : public LogSink {
   void Write(Severity, std::string_view line) override { lines.emplace_back(line); }
   std::vector<std::string> lines;
 };
+
+// The features of a cluster of today, eligible leader replicas among them.
+inline void AddFeatures(RecordList& records) {
+  message::FeatureLevelRecord feature;
+  feature.name = "metadata.version";
+  feature.feature_level = 30;
+  records.Add(feature);
+  feature.name = "eligible.leader.replicas.version";
+  feature.feature_level = 1;
+  records.Add(feature);
+}
 
 // Knows three keys; a value of a number must be one.
 class FakeRules : public TopicRules {

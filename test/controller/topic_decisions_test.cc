@@ -36,13 +36,7 @@ class TopicDecisionsTest : public ::testing::Test {
  protected:
   TopicDecisionsTest() {
     RecordList records;
-    message::FeatureLevelRecord feature;
-    feature.name = "metadata.version";
-    feature.feature_level = 30;
-    records.Add(feature);
-    feature.name = "eligible.leader.replicas.version";
-    feature.feature_level = 1;
-    records.Add(feature);
+    AddFeatures(records);
     Register(1, false, {Uuid(5, 5)}, records);
     Replay(records);
   }
