@@ -2,27 +2,38 @@
 
 #include <algorithm>
 
+#include "base/pool.h"
+
 namespace kb {
 
+struct alignas(std::max_align_t) Arena::Block {
+  Block* before;
+  size_t size;  // with this
+};
+
 void* Arena::AllocateSlow(size_t size) {
-  size_t next = std::clamp(capacity_ * 2, kFirstBlock, kMostBlock);
-  next = std::max(next, size);
-  blocks_.push_back(std::make_unique_for_overwrite<uint8_t[]>(next));
-  block_ = blocks_.back().get();
-  capacity_ = next;
+  const size_t next = std::max(std::clamp(capacity_ * 2, kFirstBlock, kMostBlock), size + sizeof(Block));
+  newest_ = new (Pool::Allocate(next)) Block{newest_, next};
+  block_ = reinterpret_cast<uint8_t*>(newest_ + 1);
+  capacity_ = next - sizeof(Block);
   used_ = size;
   allocated_ += next;
-  return block_;  // new[] aligns for std::max_align_t
+  return block_;
+}
+
+void Arena::FreeBlocks(Block* newest) {
+  while (newest != nullptr) {
+    Block* before = newest->before;
+    Pool::Free(newest, newest->size);
+    newest = before;
+  }
 }
 
 void Arena::Reset() {
   used_ = 0;
-  if (blocks_.size() > 1) {
-    blocks_.front() = std::move(blocks_.back());
-    blocks_.resize(1);
-    block_ = blocks_.front().get();
-    allocated_ = capacity_;
-  }
+  if (newest_ == nullptr) return;
+  FreeBlocks(std::exchange(newest_->before, nullptr));
+  allocated_ = newest_->size;
 }
 
 }  // namespace kb

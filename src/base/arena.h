@@ -2,17 +2,16 @@
 //
 // Everything decoded from a request, and everything its response is built from, lives in the request's arena until the
 // response's last byte has left. The first block is small and grows by doubling up to kMostBlock, so an idle or tiny
-// request costs little. Reactor-affine.
+// request costs little. Blocks come from the thread's pool. Reactor-affine.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <new>
 #include <string_view>
 #include <type_traits>
-#include <vector>
+#include <utility>
 
 #include "base/bytes.h"
 
@@ -24,6 +23,7 @@ class Arena {
   static constexpr size_t kMostBlock = 256 * 1024;
 
   Arena() = default;
+  ~Arena() { FreeBlocks(newest_); }
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
@@ -65,13 +65,15 @@ class Arena {
   void Reset();
 
  private:
+  struct Block;  // a piece of memory that begins with the way to the one before
   void* AllocateSlow(size_t size);
+  static void FreeBlocks(Block* newest);
 
-  uint8_t* block_ = nullptr;  // the newest block; new space is cut from it
+  uint8_t* block_ = nullptr;  // the newest one's space; new space is cut from it
   size_t used_ = 0;
   size_t capacity_ = 0;
   size_t allocated_ = 0;
-  std::vector<std::unique_ptr<uint8_t[]>> blocks_;
+  Block* newest_ = nullptr;
 };
 
 }  // namespace kb

@@ -44,8 +44,8 @@ class FetchSession {
     index_.erase(found);
   }
 
-  std::vector<FetchPartition> InOrder() const {
-    std::vector<FetchPartition> all;
+  PoolVector<FetchPartition> InOrder() const {
+    PoolVector<FetchPartition> all;
     all.reserve(order_.size());
     for (const SessionPartition& one : order_) all.push_back(one.wanted);
     return all;
@@ -74,9 +74,9 @@ class FetchSession {
   std::map<FetchKey, std::list<SessionPartition>::iterator> index_;
 };
 
-std::vector<bool> FetchContext::Finish(const std::vector<FetchOutcome>& outcomes) {
+PoolVector<bool> FetchContext::Finish(const PoolVector<FetchOutcome>& outcomes) {
   KB_CHECK(outcomes.size() == partitions_.size());
-  std::vector<bool> told(outcomes.size(), true);
+  PoolVector<bool> told(outcomes.size(), true);
   if (kind_ == Kind::kSessionless || session_id_ == 0) return told;
   FetchSession* session = cache_->Find(session_id_);
   if (session == nullptr) {

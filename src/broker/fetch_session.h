@@ -21,10 +21,9 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <string>
 #include <unordered_map>
-#include <vector>
 
+#include "base/pool.h"
 #include "base/random.h"
 #include "base/uuid.h"
 #include "protocol/error_code.h"
@@ -34,7 +33,7 @@ namespace kb::broker {
 // Which partition a client means: by id from version 13 on, by name before. The other one is empty.
 struct FetchKey {
   Uuid topic_id;
-  std::string topic;
+  PoolString topic;
   int32_t partition = -1;
   auto operator<=>(const FetchKey&) const = default;
 };
@@ -64,8 +63,8 @@ struct FetchSessionRequest {
   int32_t epoch = -1;
   bool by_topic_id = false;
   bool from_follower = false;
-  std::vector<FetchPartition> partitions;
-  std::vector<FetchKey> forgotten;
+  PoolVector<FetchPartition> partitions;
+  PoolVector<FetchKey> forgotten;
 };
 
 class FetchSession;
@@ -76,11 +75,11 @@ class FetchSessionCache;
 class FetchContext {
  public:
   ErrorCode error() const { return error_; }  // of the whole request; then nothing else here means anything
-  const std::vector<FetchPartition>& partitions() const { return partitions_; }
+  const PoolVector<FetchPartition>& partitions() const { return partitions_; }
 
   // To be called once with one outcome per partition, in order. Returns which of them belong into the answer, and sets
   // session_id() for it.
-  std::vector<bool> Finish(const std::vector<FetchOutcome>& outcomes);
+  PoolVector<bool> Finish(const PoolVector<FetchOutcome>& outcomes);
   int32_t session_id() const { return session_id_; }
   // For an answer without Finish: the session that the client knows already, or 0.
   int32_t known_session_id() const { return kind_ == Kind::kIncremental ? session_id_ : 0; }
@@ -92,7 +91,7 @@ class FetchContext {
   Kind kind_ = Kind::kSessionless;
   int32_t session_id_ = 0;
   FetchSessionCache* cache_ = nullptr;  // outlives every context: both belong to the reactor
-  std::vector<FetchPartition> partitions_;
+  PoolVector<FetchPartition> partitions_;
 };
 
 class FetchSessionCache {

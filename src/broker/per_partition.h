@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/pool.h"
 #include "broker/shard.h"
 #include "reactor/run_on.h"
 
@@ -12,13 +13,13 @@ namespace kb::broker {
 
 // The places in `ids` by the reactor that is home to them.
 struct ByHome {
-  std::vector<reactor::Reactor*> reactors;
-  std::vector<Shard*> shards;
-  std::vector<std::vector<size_t>> places;  // of each of them, ascending
+  PoolVector<reactor::Reactor*> reactors;
+  PoolVector<Shard*> shards;
+  PoolVector<PoolVector<size_t>> places;  // of each of them, ascending
 
   template <typename Ids, typename IdOf>
   ByHome(Shard& here, const Ids& ids, const IdOf& id_of) {
-    std::vector<size_t> slot_of(here.cluster().shards.size(), SIZE_MAX);
+    PoolVector<size_t> slot_of(here.cluster().shards.size(), SIZE_MAX);
     for (size_t i = 0; i < ids.size(); ++i) {
       Shard& home = here.ShardOf(id_of(ids[i]));
       size_t& slot = slot_of[static_cast<size_t>(home.reactor().index())];

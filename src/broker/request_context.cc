@@ -2,7 +2,7 @@
 
 namespace kb::broker {
 
-void RequestContext::SetAnswer(net::Buffer encoded, const std::vector<protocol::Splice>& splices) {
+void RequestContext::SetAnswer(net::Buffer encoded, const PoolVector<protocol::Splice>& splices) {
   if (splices.empty()) {
     answer_.Add(std::move(encoded));
     return;

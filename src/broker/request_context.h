@@ -10,9 +10,9 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/arena.h"
+#include "base/pool.h"
 #include "broker/options.h"
 #include "metadata/image.h"
 #include "net/connection.h"
@@ -27,7 +27,7 @@ struct ApiRow;
 
 using ImageRef = reactor::ImageRef<metadata::MetadataImage>;
 
-class RequestContext {
+class RequestContext : public Pooled {
  public:
   RequestContext(Shard& shard, const Listener& listener, const net::Address& peer, net::Frame frame, ImageRef image)
       : shard_(shard), listener_(listener), peer_(peer), frame_(std::move(frame)), image_(std::move(image)) {}
@@ -47,7 +47,7 @@ class RequestContext {
   // Keeps something that the response is built of views into, until it is encoded.
   template <typename T>
   T* Own(T object) {
-    auto kept = std::make_shared<T>(std::move(object));
+    auto kept = MakePooled<T>(std::move(object));
     T* at = kept.get();
     owned_.push_back(std::move(kept));
     return at;
@@ -82,7 +82,7 @@ class RequestContext {
   int64_t WorkNs(int64_t now_ns) const { return work_began_ns_ == 0 ? work_ns_ : now_ns - work_began_ns_; }
 
   // The encoded answer, without its length; file ranges go in at the splices.
-  void SetAnswer(net::Buffer encoded, const std::vector<protocol::Splice>& splices);
+  void SetAnswer(net::Buffer encoded, const PoolVector<protocol::Splice>& splices);
   net::Response TakeAnswer() { return std::move(answer_); }
 
  private:
@@ -93,8 +93,8 @@ class RequestContext {
   ImageRef image_;
   Arena arena_;
   protocol::RequestHeader header_;
-  std::vector<net::FileRange> ranges_;
-  std::vector<std::shared_ptr<void>> owned_;
+  PoolVector<net::FileRange> ranges_;
+  PoolVector<std::shared_ptr<void>> owned_;
   Ending ending_ = Ending::kAnswer;
   std::string close_reason_;
   int64_t throttle_ms_ = 0;

@@ -4,6 +4,7 @@
 // belongs to another reactor it reaches by RunOn(shard.ShardOf(id).reactor(), …).
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -11,6 +12,7 @@
 
 #include "base/log_levels.h"
 #include "base/log_sink.h"
+#include "base/pool.h"
 #include "broker/fetch_session.h"
 #include "broker/metrics.h"
 #include "broker/options.h"
@@ -131,7 +133,8 @@ class Shard {
   QuotaTable quotas_;
   QuotaLedger quota_ledger_;
   std::unique_ptr<coordinator::GroupCoordinator> groups_;
-  std::map<uint64_t, std::shared_ptr<reactor::Completion<void>>> parked_;  // in the order of their coming
+  using Parked = std::shared_ptr<reactor::Completion<void>>;
+  std::map<uint64_t, Parked, std::less<>, PoolAllocator<std::pair<const uint64_t, Parked>>> parked_;  // as they came
   uint64_t last_parked_ = 0;
   bool stopping_ = false;
   ProducerId next_producer_id_{0};  // of the block that this shard holds

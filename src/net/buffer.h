@@ -1,17 +1,16 @@
-// Buffer: bytes on the heap with one owner, not initialised, growing in place where the allocator can (realloc moves large
-// ones by their pages, without copying).
+// Buffer: bytes with one owner, not initialised; small ones from the thread's pool. Large ones grow in place where the
+// allocator can (realloc moves them by their pages, without copying).
 //
 // Moves between threads; no sharing.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <utility>
 
 #include "base/bytes.h"
-#include "base/check.h"
+#include "base/pool.h"
 
 namespace kb::net {
 
@@ -33,7 +32,7 @@ class Buffer {
   }
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
-  ~Buffer() { std::free(data_); }
+  ~Buffer() { Release(); }
 
   uint8_t* data() { return data_; }
   const uint8_t* data() const { return data_; }
@@ -45,16 +44,18 @@ class Buffer {
   // Keeps the first min(old, new) bytes. Their address may change.
   void Resize(size_t size) {
     if (size == 0) {
-      std::free(std::exchange(data_, nullptr));
+      Release();
     } else {
-      auto* moved = static_cast<uint8_t*>(std::realloc(data_, size));
-      KB_CHECK(moved != nullptr);
-      data_ = moved;
+      data_ = static_cast<uint8_t*>(Pool::Resize(data_, size_, size));
+      size_ = size;
     }
-    size_ = size;
   }
 
  private:
+  void Release() {
+    if (data_ != nullptr) Pool::Free(std::exchange(data_, nullptr), std::exchange(size_, 0));
+  }
+
   uint8_t* data_ = nullptr;
   size_t size_ = 0;
 };

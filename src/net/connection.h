@@ -25,8 +25,8 @@
 #include <memory>
 #include <string_view>
 #include <utility>
-#include <vector>
 
+#include "base/pool.h"
 #include "net/frame.h"
 #include "net/memory.h"
 #include "net/response.h"
@@ -232,7 +232,7 @@ class Connection final : private reactor::IoHandler,
   int64_t progress_ns_ = 0;
   uint32_t progress_bytes_ = 0;
 
-  std::vector<Slot> slots_;  // [first_slot_, end): of sequences [first_sequence_, next_sequence_)
+  PoolVector<Slot> slots_;  // [first_slot_, end): of sequences [first_sequence_, next_sequence_)
   size_t first_slot_ = 0;
   uint64_t first_sequence_ = 0;
   uint64_t next_sequence_ = 0;

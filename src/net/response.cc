@@ -16,7 +16,7 @@ void Response::AddView(ByteView bytes) {
 
 void Response::AddFile(FileRange range) {
   Slice slice{.size = range.size};
-  slice.file = std::make_unique<FileRange>(std::move(range));
+  slice.file = std::make_unique<Slice::File>(std::move(range));
   AddSlice(std::move(slice));
 }
 

@@ -14,9 +14,9 @@
 #include <memory>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "base/bytes.h"
+#include "base/pool.h"
 #include "net/buffer.h"
 #include "net/socket.h"
 #include "reactor/closure.h"
@@ -24,10 +24,13 @@
 namespace kb::net {
 
 struct Slice {
+  struct File : FileRange, Pooled {
+    explicit File(FileRange range) : FileRange(std::move(range)) {}
+  };
   const uint8_t* data = nullptr;  // of `size` bytes, unless `file` is set
   uint64_t size = 0;
   Buffer owned;
-  std::unique_ptr<FileRange> file;
+  std::unique_ptr<File> file;
 };
 
 class Response {
@@ -50,12 +53,12 @@ class Response {
 
   uint64_t size() const { return size_; }
   uint64_t memory_bytes() const { return memory_bytes_; }  // of size(), what is not in files
-  const std::vector<Slice>& slices() const { return slices_; }
+  const PoolVector<Slice>& slices() const { return slices_; }
 
  private:
   void AddSlice(Slice slice);
-  std::vector<Slice> slices_;
-  std::vector<reactor::Closure> kept_;
+  PoolVector<Slice> slices_;
+  PoolVector<reactor::Closure> kept_;
   uint64_t size_ = 0;
   uint64_t memory_bytes_ = 0;
 };

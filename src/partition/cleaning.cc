@@ -247,7 +247,7 @@ reactor::Task<std::optional<Cleaning::Choice>> Cleaning::ChooseDirtiest() {
   const std::vector<PartitionId> but_not = under_way_;
   auto each = [this, &but_not](size_t i) { return environment_.tables[i]->Dirtiest(but_not); };
   auto look = reactor::RunOnEach(environment_.reactors, each);
-  std::vector<std::optional<CleaningCandidate>> found = co_await look;
+  PoolVector<std::optional<CleaningCandidate>> found = co_await look;
   std::optional<Choice> choice;
   for (size_t i = 0; i < found.size(); ++i) {
     if (!found[i] || (choice && found[i]->dirty_ratio <= choice->candidate.dirty_ratio)) continue;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/pool.h"
 
 namespace kb::partition {
 
@@ -59,7 +60,24 @@ std::shared_ptr<Partition> Partition::Make(const Environment& environment, Parti
   return made;
 }
 
-Partition::~Partition() = default;
+// For those who only want to be told.
+class Partition::OwnedWaiter final : public CommitWaiter, public Pooled {
+ public:
+  explicit OwnedWaiter(std::function<void(ErrorCode)> done) : done_(std::move(done)) {}
+  void Done(ErrorCode error) override {
+    std::unique_ptr<OwnedWaiter> self(this);
+    done_(error);
+  }
+
+ private:
+  std::function<void(ErrorCode)> done_;
+};
+
+Partition::~Partition() {
+  while (CommitWaiter* waiter = waiters_.PopFront()) {
+    if (auto* owned = dynamic_cast<OwnedWaiter*>(waiter)) delete owned;
+  }
+}
 
 Offset Partition::last_stable_offset() const {
   return log_->LastStableOffset(high_watermark_);
@@ -232,11 +250,7 @@ void Partition::AdvanceHighWatermark(Offset to) {
   auto bytes = static_cast<int64_t>(log_->BytesBetween(high_watermark_, to));
   high_watermark_ = to;
   log_->HighWatermarkAdvanced(to);
-  while (!waiters_.empty() && waiters_.front().offset <= to) {
-    auto done = std::move(waiters_.front().done);
-    waiters_.pop_front();
-    done(ErrorCode::kNone);
-  }
+  while (!waiters_.empty() && waiters_.front()->offset_ <= to) waiters_.PopFront()->Done(ErrorCode::kNone);
   // The size of what is cold is not known without the disk: who waits looks for himself then.
   for (auto& watch : watches_) watch->Advance(bytes > 0 ? bytes : INT64_MAX);
   std::erase_if(watches_, [](const std::shared_ptr<Watch>& watch) { return watch->fired(); });
@@ -307,8 +321,9 @@ void Partition::Retire() {
 }
 
 void Partition::AnswerAll(ErrorCode error) {
-  std::deque<Waiter> waiters = std::exchange(waiters_, {});
-  for (Waiter& waiter : waiters) waiter.done(error);
+  reactor::List<CommitWaiter, CommitTag> waiters;
+  waiters.TakeAll(waiters_);
+  while (CommitWaiter* waiter = waiters.PopFront()) waiter->Done(error);
   auto watches = std::exchange(watches_, {});
   for (auto& watch : watches) watch->Fire();
 }
@@ -318,12 +333,21 @@ void Partition::TakeOffline(const Error& error) {
 }
 
 void Partition::WhenCommitted(Offset offset, std::function<void(ErrorCode)> done) {
-  if (retired_) return done(GoneError());
-  if (offline_) return done(ErrorCode::kKafkaStorageError);
-  if (offset <= high_watermark_) return done(ErrorCode::kNone);
-  auto behind = std::upper_bound(waiters_.begin(), waiters_.end(), offset,
-                                 [](Offset wanted, const Waiter& waiter) { return wanted < waiter.offset; });
-  waiters_.insert(behind, Waiter{offset, std::move(done)});
+  WhenCommitted(offset, *new OwnedWaiter(std::move(done)));
+}
+
+void Partition::WhenCommitted(Offset offset, CommitWaiter& waiter) {
+  if (retired_) return waiter.Done(GoneError());
+  if (offline_) return waiter.Done(ErrorCode::kKafkaStorageError);
+  if (offset <= high_watermark_) return waiter.Done(ErrorCode::kNone);
+  waiter.offset_ = offset;
+  CommitWaiter* before = waiters_.back();  // nearly always
+  while (before != nullptr && before->offset_ > offset) before = waiters_.Before(*before);
+  if (before == nullptr) {
+    waiters_.PushFront(waiter);
+  } else {
+    waiters_.InsertAfter(*before, waiter);
+  }
   StartFlush();
 }
 
@@ -351,88 +375,111 @@ ReadOutcome Partition::Describe() const {
   return outcome;
 }
 
-reactor::Task<ReadOutcome> Partition::Read(ReadRequest request) {
-  ReadOutcome outcome;
-  outcome.leadership = leadership_;
-  outcome.error = CheckLeader(request.current_leader_epoch);
-  if (outcome.error != ErrorCode::kNone) co_return outcome;
+// What is to be read; nothing when `outcome` is the answer already.
+std::optional<log::ReadOptions> Partition::PrepareRead(const ReadRequest& request, ReadOutcome& outcome) {
+  outcome = Unreadable(CheckLeader(request.current_leader_epoch));
+  if (outcome.error != ErrorCode::kNone) return std::nullopt;
   outcome = Describe();
   if (request.last_fetched_epoch != kNoLeaderEpoch) {
     log::EpochEndOffset end = log_->EndOffsetForEpoch(request.last_fetched_epoch);
     bool unknown = end.epoch == kNoLeaderEpoch || end.end_offset == kNoOffset;
     if (unknown) {
       outcome = Unreadable(ErrorCode::kOffsetOutOfRange);
-      co_return outcome;
+      return std::nullopt;
     }
     if (end.epoch < request.last_fetched_epoch || end.end_offset < request.fetch_offset) {
       outcome.diverging = end;
-      co_return outcome;
+      return std::nullopt;
     }
   }
   if (request.fetch_offset < log_->log_start_offset() || request.fetch_offset > log_->log_end_offset()) {
     outcome = Unreadable(ErrorCode::kOffsetOutOfRange);
-    co_return outcome;
+    return std::nullopt;
   }
-
-  bool committed_only = request.isolation == IsolationLevel::kReadCommitted;
   log::ReadOptions options;
   options.offset = request.fetch_offset;
   options.max_bytes = static_cast<uint64_t>(std::max(request.max_bytes, 0));
+  bool committed_only = request.isolation == IsolationLevel::kReadCommitted;
   options.end_offset = committed_only ? outcome.last_stable_offset : outcome.high_watermark;
-  if (options.offset >= options.end_offset) {
-    if (ReadersWaitForDisk() && options.offset < log_->log_end_offset()) {
-      StartFlush();
-      outcome.being_flushed = flushing_;
-    }
-    co_return outcome;
+  if (options.offset < options.end_offset) return options;
+  if (ReadersWaitForDisk() && options.offset < log_->log_end_offset()) {
+    StartFlush();
+    outcome.being_flushed = flushing_;
   }
+  return std::nullopt;
+}
 
-  log::ReadResult read = log_->Read(options);
-  std::optional<std::vector<log::AbortedTransaction>> aborted;
-  if (committed_only) aborted = log_->AbortedTransactions(options.offset, options.end_offset);
+bool Partition::TryRead(const ReadRequest& request, ReadOutcome& outcome) {
+  std::optional<log::ReadOptions> options = PrepareRead(request, outcome);
+  if (!options) return true;
+  log::ReadResult read = log_->Read(*options);
+  Aborted aborted;
+  if (request.isolation == IsolationLevel::kReadCommitted) {
+    aborted = log_->AbortedTransactions(options->offset, options->end_offset);
+    if (!aborted) return false;
+  }
+  if (read.status == log::ReadStatus::kNeedsDisk) return false;
+  FinishRead(read, aborted, outcome);
+  return true;
+}
+
+reactor::Task<ReadOutcome> Partition::Read(ReadRequest request) {
+  ReadOutcome outcome;
+  std::optional<log::ReadOptions> options = PrepareRead(request, outcome);
+  if (!options) co_return outcome;
+  const bool committed_only = request.isolation == IsolationLevel::kReadCommitted;
+  log::ReadResult read = log_->Read(*options);
+  Aborted aborted;
+  if (committed_only) aborted = log_->AbortedTransactions(options->offset, options->end_offset);
   for (int round = 0; round < kMostPrefetches; ++round) {
     if (read.status != log::ReadStatus::kNeedsDisk && (!committed_only || aborted)) break;
-    options.from_segment = read.segment;
-    log::PrefetchJob job = log_->PreparePrefetch(options, committed_only);
+    options->from_segment = read.segment;
+    log::PrefetchJob job = log_->PreparePrefetch(*options, committed_only);
     auto run = environment_.disk.Run([&job] { return job.Run(); });
     co_await run;
     if (retired_) co_return Unreadable(GoneError());
     log_->PrefetchCompleted(job);
     TellOfDamage();
-    options.may_block = true;  // what it needs is in memory now
-    read = log_->Read(options);
+    options->may_block = true;  // what it needs is in memory now
+    read = log_->Read(*options);
     if (read.status == log::ReadStatus::kNeedsDisk && job.failure()) {
       read.failure = job.failure();
       break;
     }
-    if (committed_only) aborted = log_->AbortedTransactions(options.offset, options.end_offset, true);
+    if (committed_only) aborted = log_->AbortedTransactions(options->offset, options->end_offset, true);
   }
+  FinishRead(read, aborted, outcome);
+  co_return outcome;
+}
+
+void Partition::FinishRead(log::ReadResult& read, Aborted& aborted, ReadOutcome& outcome) {
   switch (read.status) {
     case log::ReadStatus::kOk:
-      break;
+      if (read.slice.size_bytes > 0) outcome.slice = std::move(read.slice);
+      if (aborted) outcome.aborted = std::move(*aborted);
+      return;
     case log::ReadStatus::kOutOfRange:
-      co_return Unreadable(ErrorCode::kOffsetOutOfRange);
+      outcome = Unreadable(ErrorCode::kOffsetOutOfRange);
+      return;
     case log::ReadStatus::kDamaged:
       outcome = Unreadable(ErrorCode::kCorruptMessage);
       outcome.next_offset = read.next_offset;
-      co_return outcome;
+      return;
     case log::ReadStatus::kNeedsDisk:
     case log::ReadStatus::kFailed:
       if (read.failure) environment_.log.Error("reading " + name_.ToString() + ": " + read.failure->message);
-      co_return Unreadable(read.failure && read.failure->kind == ErrorKind::kCorrupt ? ErrorCode::kCorruptMessage
+      outcome = Unreadable(read.failure && read.failure->kind == ErrorKind::kCorrupt ? ErrorCode::kCorruptMessage
                                                                                      : ErrorCode::kKafkaStorageError);
+      return;
   }
-  if (read.slice.size_bytes > 0) outcome.slice = std::move(read.slice);
-  if (aborted) outcome.aborted = std::move(*aborted);
-  co_return outcome;
 }
 
 void Partition::TellOfDamage() {
   for (const log::FoundDamage& damage : log_->TakeFoundDamage()) {
     environment_.metrics.damage->Add();
     const log::Stretch& stretch = damage.stretch;
-    std::string line = name_.ToString() + ": " + damage.path + " is damaged from byte " + std::to_string(stretch.begin) +
-                       " to " + std::to_string(stretch.end);
+    std::string line = name_.ToString() + ": " + damage.path + " is damaged from byte " +
+                       std::to_string(stretch.begin) + " to " + std::to_string(stretch.end);
     if (stretch.begin_offset < stretch.end_offset) {
       line += ": who asks for offsets " + ToString(stretch.begin_offset) + " to " + ToString(stretch.end_offset - 1) +
               " is told CORRUPT_MESSAGE, and can go on at offset " + ToString(stretch.end_offset);

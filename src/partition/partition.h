@@ -19,7 +19,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -34,8 +33,10 @@
 #include "model/ids.h"
 #include "partition/metrics.h"
 #include "protocol/error_code.h"
+#include "reactor/closure.h"
 #include "reactor/completion.h"
 #include "reactor/disk_pool.h"
+#include "reactor/intrusive_list.h"
 #include "reactor/reactor.h"
 #include "reactor/task.h"
 #include "record/validate.h"
@@ -97,6 +98,7 @@ struct ProduceOutcome {
   Offset required{0};     // acknowledged when the high watermark is here, if it waits
   bool waits = false;     // acks=all, or the topic's flush.messages asks for the disk
   bool is_long = false;   // nothing was done: looking at the batch takes too long for a reactor; see ProduceValidated
+  std::optional<uint64_t> turn = {};  // nothing was done: the PartitionTable has others of the partition before it
 };
 
 struct ReadRequest {
@@ -125,19 +127,33 @@ struct ReadOutcome {
 // partition changed in any other way.
 class Watch {
  public:
-  Watch(std::function<void()> fire, int64_t needed_bytes) : fire_(std::move(fire)), needed_bytes_(needed_bytes) {}
+  Watch(reactor::Closure fire, int64_t needed_bytes) : fire_(std::move(fire)), needed_bytes_(needed_bytes) {}
   void Advance(int64_t bytes) {
     needed_bytes_ -= bytes;
     if (needed_bytes_ <= 0) Fire();
   }
   void Fire() {
-    if (auto fire = std::exchange(fire_, nullptr)) fire();
+    if (auto fire = std::exchange(fire_, {})) fire();
   }
   bool fired() const { return !fire_; }
 
  private:
-  std::function<void()> fire_;
+  reactor::Closure fire_;
   int64_t needed_bytes_;
+};
+
+struct CommitTag;
+
+// Somebody's place among those who wait until the high watermark has reached an offset. Whoever gives up destroys it.
+class CommitWaiter : public reactor::ListNode<CommitTag> {
+ public:
+  virtual ~CommitWaiter() = default;
+  // kNone, or why it never will. Once; may destroy this.
+  virtual void Done(ErrorCode error) = 0;
+
+ private:
+  friend class Partition;
+  Offset offset_{0};
 };
 
 struct OffsetLookup {
@@ -204,11 +220,15 @@ class Partition : public std::enable_shared_from_this<Partition> {
 
   // Calls `done` when the high watermark has reached `offset` (kNone) or never will (why). Perhaps at once.
   void WhenCommitted(Offset offset, std::function<void(ErrorCode)> done);
+  // Likewise; `waiter` is the caller's.
+  void WhenCommitted(Offset offset, CommitWaiter& waiter);
 
   // Reads at most request.max_bytes, but always at least the first whole batch: the caller applies the limits of the
   // whole request. May wait for the disk when the data is cold, or was never read since the start (log/integrity.h).
   // CORRUPT_MESSAGE when the offset lies in damage; a read that begins before it ends there.
   reactor::Task<ReadOutcome> Read(ReadRequest request);
+  // Likewise, when it need not wait. False: it must, and `outcome` means nothing.
+  bool TryRead(const ReadRequest& request, ReadOutcome& outcome);
 
   // `watch` hears of everything that becomes readable above `seen` (a high watermark).
   void AddWatch(std::shared_ptr<Watch> watch, Offset seen);
@@ -276,10 +296,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   void Retire();
 
  private:
-  struct Waiter {
-    Offset offset;
-    std::function<void(ErrorCode)> done;
-  };
+  class OwnedWaiter;
   Partition(const Environment& environment, PartitionId id, TopicPartition name, std::unique_ptr<log::Log> log,
             const PartitionConfig& config);
 
@@ -296,6 +313,9 @@ class Partition : public std::enable_shared_from_this<Partition> {
   ProduceOutcome FailureOf(const log::AppendFailure& failure);
   void TellOfDamage();
   ReadOutcome Describe() const;
+  std::optional<log::ReadOptions> PrepareRead(const ReadRequest& request, ReadOutcome& outcome);
+  using Aborted = std::optional<std::vector<log::AbortedTransaction>>;
+  void FinishRead(log::ReadResult& read, Aborted& aborted, ReadOutcome& outcome);
   ReadOutcome Unreadable(ErrorCode error) const;
   void Appended();
   void AdvanceHighWatermark(Offset to);
@@ -337,7 +357,7 @@ class Partition : public std::enable_shared_from_this<Partition> {
   bool is_being_cleaned_ = false;
   int64_t clean_not_before_ms_ = 0;
   reactor::Signal cleaned_;
-  std::deque<Waiter> waiters_;  // ascending by offset
+  reactor::List<CommitWaiter, CommitTag> waiters_;  // ascending by offset
   std::vector<std::shared_ptr<Watch>> watches_;
   reactor::Signal flushed_;
 };

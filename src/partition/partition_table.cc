@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/pool.h"
 #include "log/log_directory.h"
 
 namespace kb::partition {
@@ -213,12 +214,32 @@ reactor::Task<void> PartitionTable::RemoveLater(std::string directory, int64_t d
 
 namespace {
 
-// What is waited for after the appends of one request; shared with the partitions, because it may time out before them.
-struct Acknowledgements {
+// What is waited for after the appends of one request.
+struct Commits {
   size_t left = 0;
-  std::vector<std::optional<ErrorCode>> errors;
   reactor::Completion<void> all;
 };
+
+class Commit final : public CommitWaiter {
+ public:
+  void Begin(Commits& commits) {
+    commits_ = &commits;
+    ++commits.left;
+  }
+  void Done(ErrorCode error) override {
+    error_ = error;
+    if (--commits_->left == 0) commits_->all.TrySet();
+  }
+  const std::optional<ErrorCode>& error() const { return error_; }
+
+ private:
+  Commits* commits_ = nullptr;
+  std::optional<ErrorCode> error_;
+};
+
+bool WaitsStill(const ProduceOutcome& outcome, const Partition* partition) {
+  return outcome.waits && outcome.required > partition->high_watermark();
+}
 
 }  // namespace
 
@@ -253,10 +274,6 @@ PartitionTable::Condition PartitionTable::condition() const {
   return condition;
 }
 
-bool PartitionTable::WaitsStill(const ProduceOutcome& outcome, const std::shared_ptr<Partition>& partition) {
-  return outcome.waits && outcome.required > partition->high_watermark();
-}
-
 // Validates on the disk pool, so that a batch that unpacks to much keeps no reactor busy.
 reactor::Task<ProduceOutcome> PartitionTable::AppendLong(std::shared_ptr<Partition> partition, const ProduceItem& item,
                                                          const ProduceOptions& options) {
@@ -271,11 +288,12 @@ reactor::Task<ProduceOutcome> PartitionTable::AppendLong(std::shared_ptr<Partiti
   co_return outcome;
 }
 
-// Behind what earlier requests have brought for the same partition: batches of one producer must not overtake each other.
+// Behind what earlier requests have brought for the same partition: batches of one producer must not overtake each
+// other.
 reactor::Task<void> PartitionTable::AppendInTurn(std::shared_ptr<Entry> entry, const ProduceItem& item,
                                                  const ProduceOptions& options, ProduceOutcome& outcome,
                                                  std::shared_ptr<Partition>& partition) {
-  uint64_t turn = entry->turns_taken++;
+  const uint64_t turn = *std::exchange(outcome.turn, std::nullopt);
   Want(*entry);
   while (!entry->has_opened() || entry->turns_done != turn) {
     auto wait = entry->changed.Wait();
@@ -291,60 +309,78 @@ reactor::Task<void> PartitionTable::AppendInTurn(std::shared_ptr<Entry> entry, c
   entry->changed.NotifyAll();
 }
 
-reactor::Task<std::vector<ProduceOutcome>> PartitionTable::Produce(std::vector<ProduceItem> items,
-                                                                   ProduceOptions options) {
-  std::vector<ProduceOutcome> outcomes(items.size());
-  std::vector<std::shared_ptr<Entry>> entries(items.size());
-  std::vector<std::shared_ptr<Partition>> partitions(items.size());  // that took the batches: an entry may get another
-  std::vector<reactor::Task<void>> waiting_for_their_turn;
+reactor::Task<void> PartitionTable::Produce(std::span<const ProduceItem> items, const ProduceOptions& options,
+                                            std::span<ProduceOutcome> outcomes) {
+  bool all_done = true;
   for (size_t i = 0; i < items.size(); ++i) {
-    entries[i] = FindEntry(items[i].id);
-    if (entries[i] == nullptr) {
+    auto found = entries_.find(items[i].id);
+    if (found == entries_.end()) {
       outcomes[i].error = ErrorCode::kUnknownTopicOrPartition;
       continue;
     }
-    if (entries[i]->has_opened() && entries[i]->turns_done == entries[i]->turns_taken) {
-      partitions[i] = entries[i]->partition;
-      outcomes[i] = Append(*entries[i], items[i], options);
+    Entry& entry = *found->second;
+    if (entry.has_opened() && entry.turns_done == entry.turns_taken) {
+      outcomes[i] = Append(entry, items[i], options);
+      if (WaitsStill(outcomes[i], entry.partition.get())) all_done = false;
       if (!outcomes[i].is_long) continue;
     }
-    // None waits for another partition of its request.
-    waiting_for_their_turn.push_back(AppendInTurn(entries[i], items[i], options, outcomes[i], partitions[i]));
-    waiting_for_their_turn.back().Start();
+    outcomes[i].turn = entry.turns_taken++;
+    all_done = false;
+  }
+  return all_done ? reactor::Task<void>() : FinishProduce(items, options, outcomes);
+}
+
+reactor::Task<void> PartitionTable::FinishProduce(std::span<const ProduceItem> items, ProduceOptions options,
+                                                  std::span<ProduceOutcome> outcomes) {
+  PoolVector<std::shared_ptr<Partition>> partitions(items.size());  // that took the batches: an entry may get another
+  PoolVector<reactor::Task<void>> waiting_for_their_turn;
+  for (size_t i = 0; i < items.size(); ++i) {
+    std::shared_ptr<Entry> entry = FindEntry(items[i].id);
+    if (entry == nullptr) continue;
+    if (outcomes[i].turn) {
+      // None waits for another partition of its request.
+      waiting_for_their_turn.push_back(AppendInTurn(entry, items[i], options, outcomes[i], partitions[i]));
+      waiting_for_their_turn.back().Start();
+    } else {
+      partitions[i] = entry->partition;
+    }
   }
   for (reactor::Task<void>& task : waiting_for_their_turn) co_await task;
-  if (std::none_of(outcomes.begin(), outcomes.end(), [](const ProduceOutcome& one) { return one.waits; })) co_return outcomes;
-  auto waiting = std::make_shared<Acknowledgements>();
-  waiting->errors.resize(items.size());
-  waiting->left = 1;  // this loop itself: some are answered inside of it
+  PoolVector<Commit> waiting(items.size());
+  Commits commits;
+  commits.left = 1;  // this loop itself: some are answered inside of it
   for (size_t i = 0; i < items.size(); ++i) {
-    if (!WaitsStill(outcomes[i], partitions[i])) continue;
-    ++waiting->left;
-    partitions[i]->WhenCommitted(outcomes[i].required, [waiting, i](ErrorCode error) {
-      waiting->errors[i] = error;
-      if (--waiting->left == 0) waiting->all.TrySet();
-    });
+    if (!WaitsStill(outcomes[i], partitions[i].get())) continue;
+    waiting[i].Begin(commits);
+    partitions[i]->WhenCommitted(outcomes[i].required, waiting[i]);
   }
-  if (--waiting->left > 0) {
-    auto wait = waiting->all.WaitFor(int64_t{std::max(options.timeout_ms, 0)} * kNsPerMs);
+  if (--commits.left > 0) {
+    auto wait = commits.all.WaitFor(int64_t{std::max(options.timeout_ms, 0)} * kNsPerMs);
     co_await wait;
   }
   for (size_t i = 0; i < items.size(); ++i) {
-    if (!WaitsStill(outcomes[i], partitions[i])) continue;
-    outcomes[i].error = waiting->errors[i].value_or(ErrorCode::kRequestTimedOut);
+    if (!WaitsStill(outcomes[i], partitions[i].get())) continue;
+    outcomes[i].error = waiting[i].error().value_or(ErrorCode::kRequestTimedOut);
     if (outcomes[i].error != ErrorCode::kNone) outcomes[i].base_offset = -1;
   }
-  co_return outcomes;
 }
 
-reactor::Task<std::vector<ReadOutcome>> PartitionTable::Read(std::vector<ReadRequest> requests) {
-  std::vector<ReadOutcome> outcomes(requests.size());
+reactor::Task<void> PartitionTable::Read(std::span<const ReadRequest> requests, std::span<ReadOutcome> outcomes) {
   for (size_t i = 0; i < requests.size(); ++i) {
-    std::shared_ptr<Partition> partition = Find(requests[i].id);
-    if (partition == nullptr) {
-      auto wait = Await(requests[i].id);
-      partition = co_await wait;
+    auto found = entries_.find(requests[i].id);
+    Partition* partition = found == entries_.end() ? nullptr : found->second->partition.get();
+    if (partition == nullptr || !partition->TryRead(requests[i], outcomes[i])) {
+      return FinishRead(requests, outcomes, i);
     }
+  }
+  return {};
+}
+
+reactor::Task<void> PartitionTable::FinishRead(std::span<const ReadRequest> requests, std::span<ReadOutcome> outcomes,
+                                               size_t first) {
+  for (size_t i = first; i < requests.size(); ++i) {
+    auto wait = Await(requests[i].id);
+    std::shared_ptr<Partition> partition = co_await wait;
     if (partition == nullptr) {
       outcomes[i].error = ErrorOf(requests[i].id);
       continue;
@@ -352,10 +388,9 @@ reactor::Task<std::vector<ReadOutcome>> PartitionTable::Read(std::vector<ReadReq
     auto read = partition->Read(requests[i]);
     outcomes[i] = co_await read;
   }
-  co_return outcomes;
 }
 
-void PartitionTable::AddWatch(const std::vector<PartitionId>& ids, const std::vector<Offset>& seen,
+void PartitionTable::AddWatch(std::span<const PartitionId> ids, std::span<const Offset> seen,
                               const std::shared_ptr<Watch>& watch) {
   for (size_t i = 0; i < ids.size() && !watch->fired(); ++i) {
     std::shared_ptr<Partition> partition = Find(ids[i]);
@@ -367,7 +402,7 @@ void PartitionTable::AddWatch(const std::vector<PartitionId>& ids, const std::ve
   }
 }
 
-void PartitionTable::DropWatch(const std::vector<PartitionId>& ids, const std::shared_ptr<Watch>& watch) {
+void PartitionTable::DropWatch(std::span<const PartitionId> ids, const std::shared_ptr<Watch>& watch) {
   for (const PartitionId& id : ids) {
     if (std::shared_ptr<Partition> partition = Find(id)) partition->DropWatch(watch);
   }

@@ -8,13 +8,14 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <atomic>
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -122,13 +123,15 @@ class PartitionTable {
   reactor::Task<std::vector<ReplicaSize>> Sizes(const std::set<TopicPartition>* names);
   bool IsOffline(const std::string& data_directory) const { return failed_directories_.contains(data_directory); }
 
-  // Everything at once for several partitions: one call per home and request.
-  reactor::Task<std::vector<ProduceOutcome>> Produce(std::vector<ProduceItem> items, ProduceOptions options);
-  reactor::Task<std::vector<ReadOutcome>> Read(std::vector<ReadRequest> requests);
+  // Everything at once for several partitions: one call per home and request. outcomes[i] is that of items[i]; both are
+  // the caller's, and stay. What need not wait is done by the call itself: the task is empty when that is all. It must be
+  // started at once, or what comes later would get ahead of it.
+  reactor::Task<void> Produce(std::span<const ProduceItem> items, const ProduceOptions& options,
+                              std::span<ProduceOutcome> outcomes);
+  reactor::Task<void> Read(std::span<const ReadRequest> requests, std::span<ReadOutcome> outcomes);
   // Registers one watch with all of them. seen[i]: the high watermark that the reader knows of ids[i].
-  void AddWatch(const std::vector<PartitionId>& ids, const std::vector<Offset>& seen,
-                const std::shared_ptr<Watch>& watch);
-  void DropWatch(const std::vector<PartitionId>& ids, const std::shared_ptr<Watch>& watch);
+  void AddWatch(std::span<const PartitionId> ids, std::span<const Offset> seen, const std::shared_ptr<Watch>& watch);
+  void DropWatch(std::span<const PartitionId> ids, const std::shared_ptr<Watch>& watch);
 
   template <typename Visit>
   void ForEach(const Visit& visit) {  // visit(Partition&), those that are open
@@ -197,7 +200,10 @@ class PartitionTable {
   std::shared_ptr<Entry> FindEntry(const PartitionId& id) const;
   void CountAppended(const ProduceItem& item, const ProduceOutcome& outcome);
   ProduceOutcome Append(Entry& entry, const ProduceItem& item, const ProduceOptions& options);
-  static bool WaitsStill(const ProduceOutcome& outcome, const std::shared_ptr<Partition>& partition);
+  // What is not done yet: those with a turn are not appended, others may wait to be committed.
+  reactor::Task<void> FinishProduce(std::span<const ProduceItem> items, ProduceOptions options,
+                                    std::span<ProduceOutcome> outcomes);
+  reactor::Task<void> FinishRead(std::span<const ReadRequest> requests, std::span<ReadOutcome> outcomes, size_t first);
   reactor::Task<ProduceOutcome> AppendLong(std::shared_ptr<Partition> partition, const ProduceItem& item,
                                            const ProduceOptions& options);
   reactor::Task<void> AppendInTurn(std::shared_ptr<Entry> entry, const ProduceItem& item, const ProduceOptions& options,

@@ -22,10 +22,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/pool.h"
 #include "base/result.h"
 #include "base/uuid.h"
 #include "base/varint.h"
@@ -200,8 +200,8 @@ class Writer : public PutBase<Writer> {
   size_t size() const { return static_cast<size_t>(at_ - begin_); }  // bytes written
   size_t left() const { return static_cast<size_t>(end_ - at_); }
   // In ascending order of position.
-  const std::vector<Splice>& splices() const { return splices_; }
-  std::vector<Splice> TakeSplices() { return std::move(splices_); }
+  const PoolVector<Splice>& splices() const { return splices_; }
+  PoolVector<Splice> TakeSplices() { return std::move(splices_); }
   uint64_t external_size() const { return external_size_; }  // sum over splices()
 
  private:
@@ -215,7 +215,7 @@ class Writer : public PutBase<Writer> {
   uint8_t* begin_;
   uint8_t* at_;
   uint8_t* end_;
-  std::vector<Splice> splices_;
+  PoolVector<Splice> splices_;
   uint64_t external_size_ = 0;
 };
 

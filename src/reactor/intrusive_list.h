@@ -48,20 +48,22 @@ class List {
 
   bool empty() const { return head_.next_ == &head_; }
   T* front() { return empty() ? nullptr : static_cast<T*>(head_.next_); }
+  T* back() { return empty() ? nullptr : static_cast<T*>(head_.previous_); }
+  // The element before `element`, or nullptr.
+  T* Before(T& element) {
+    ListNode<Tag>* previous = static_cast<ListNode<Tag>&>(element).previous_;
+    return previous == &head_ ? nullptr : static_cast<T*>(previous);
+  }
   // The element behind `element`, or nullptr.
   T* After(T& element) {
     ListNode<Tag>* next = static_cast<ListNode<Tag>&>(element).next_;
     return next == &head_ ? nullptr : static_cast<T*>(next);
   }
 
-  void PushBack(T& element) {
-    ListNode<Tag>& node = element;
-    KB_CHECK(!node.linked());
-    node.previous_ = head_.previous_;
-    node.next_ = &head_;
-    head_.previous_->next_ = &node;
-    head_.previous_ = &node;
-  }
+  void PushBack(T& element) { InsertBehind(*head_.previous_, element); }
+  void PushFront(T& element) { InsertBehind(head_, element); }
+  // place: an element of this list.
+  void InsertAfter(T& place, T& element) { InsertBehind(place, element); }
 
   T* PopFront() {
     T* element = front();
@@ -87,6 +89,13 @@ class List {
   }
 
  private:
+  static void InsertBehind(ListNode<Tag>& place, ListNode<Tag>& node) {
+    KB_CHECK(!node.linked());
+    node.previous_ = &place;
+    node.next_ = place.next_;
+    place.next_->previous_ = &node;
+    place.next_ = &node;
+  }
   void Reset() { head_.previous_ = head_.next_ = &head_; }
   ListNode<Tag> head_;
 };

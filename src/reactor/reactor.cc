@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "reactor/frame_pool.h"
+#include "base/pool.h"
 
 namespace kb::reactor {
 namespace {
@@ -14,15 +14,13 @@ constexpr size_t kMessagesPerTake = 32;
 
 }  // namespace
 
-// A closure in the run queue. From the frame pool: it lives as briefly as a coroutine frame.
-struct Reactor::Deferred final : Runnable {
+// A closure in the run queue.
+struct Reactor::Deferred final : Runnable, Pooled {
   explicit Deferred(Closure closure) : Runnable(&RunAndDelete), closure(std::move(closure)) {}
   static void RunAndDelete(Runnable& self) {
     std::unique_ptr<Deferred> deferred(static_cast<Deferred*>(&self));
     deferred->closure();
   }
-  static void* operator new(size_t size) { return FramePool::Allocate(size); }
-  static void operator delete(void* memory, size_t size) noexcept { FramePool::Free(memory, size); }
 
   Closure closure;
 };

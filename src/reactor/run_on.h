@@ -4,8 +4,8 @@
 //   Found found = co_await call;
 //
 // The callable runs on `target`; the result is moved back and the caller goes on at home. When target is the current
-// reactor, it is simply called, without suspension. There is no time-out and no cancelling: the frame must stay until the
-// answer is back (checked), because the other thread is using it.
+// reactor, it is simply called, without suspension. There is no time-out and no cancelling: the frame must stay until
+// the answer is back (checked), because the other thread is using it.
 #pragma once
 
 #include <optional>
@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/pool.h"
 #include "reactor/completion.h"
 #include "reactor/reactor.h"
 #include "reactor/task.h"
@@ -84,10 +85,32 @@ RemoteCall<F> RunOn(Reactor& target, F f) {
 
 namespace internal {
 
-// Runs the task that f returns on the reactor where it is called, and stores what it gives.
-template <typename R, typename F>
-Task<void> RunInto(F& f, std::optional<Kept<R>>& into) {
-  Task<R> task = f();
+template <typename R>
+bool HasNothingToDo(const Task<R>& task) {
+  return std::is_void_v<R> && !task.valid();
+}
+
+// The result of a task that had nothing to do.
+template <typename R>
+void KeepNothing(std::optional<Kept<R>>& into) {
+  if constexpr (std::is_void_v<R>) into.emplace();
+}
+
+// Of one that is done.
+template <typename R>
+Kept<R> TakeKept(Task<R>& task) {
+  if constexpr (std::is_void_v<R>) {
+    task.Take();
+    return std::monostate();
+  } else {
+    return task.Take();
+  }
+}
+
+// Waits for a task, which may be under way, and destroys it before it says that it is done: what its frame refers to is
+// the other side's.
+template <typename R>
+Task<void> KeepAndReport(Task<R> task, std::optional<Kept<R>>& into, Reactor& home, Closure done) {
   if constexpr (std::is_void_v<R>) {
     co_await task;
     into.emplace();
@@ -95,13 +118,7 @@ Task<void> RunInto(F& f, std::optional<Kept<R>>& into) {
     R result = co_await task;
     into.emplace(std::move(result));
   }
-}
-
-// As RunInto, and then posts `done` home.
-template <typename R, typename F>
-Task<void> RunIntoAndReport(F& f, std::optional<Kept<R>>& into, Reactor& home, Closure done) {
-  Task<void> run = RunInto<R>(f, into);
-  co_await run;
+  task = Task<R>();
   home.Post(std::move(done));
 }
 
@@ -123,33 +140,85 @@ class RemoteWait {
 
 }  // namespace internal
 
-// For a callable that returns a Task<R>: the whole task runs on `target`. `co_await` gives R.
+// What RunOn returns for a callable that returns a Task. A task that ends without waiting costs no frame beside its
+// own.
+template <typename F>
+class [[nodiscard]] RemoteTask {
+ public:
+  using TaskType = std::invoke_result_t<F&>;
+  using R = typename TaskType::Value;
+  RemoteTask(Reactor& target, F f) : target_(target), f_(std::move(f)) {}
+  RemoteTask(const RemoteTask&) = delete;
+  RemoteTask& operator=(const RemoteTask&) = delete;
+  ~RemoteTask() { KB_CHECK(!under_way_ || waiter_.home().discarded()); }
+
+  bool await_ready() {
+    if (!target_.IsCurrent()) return false;
+    task_ = f_();
+    if (internal::HasNothingToDo(task_)) {
+      internal::KeepNothing<R>(result_);
+      return true;
+    }
+    local_.emplace(task_);
+    return local_->await_ready();
+  }
+  void await_suspend(std::coroutine_handle<> coroutine) {
+    if (local_) return local_->await_suspend(coroutine);
+    waiter_.Suspend(coroutine);
+    under_way_ = true;
+    target_.Post([this] { RunThere(); });
+  }
+  R await_resume() {
+    if (local_) return local_->await_resume();
+    return internal::Unkept<R>(result_);
+  }
+
+ private:
+  void RunThere() {
+    TaskType task = f_();
+    if (internal::HasNothingToDo(task)) {
+      internal::KeepNothing<R>(result_);
+      return waiter_.home().Post(Done());
+    }
+    task.Start();
+    if (!task.done()) {
+      return target_.Spawn(internal::KeepAndReport<R>(std::move(task), result_, waiter_.home(), Done()));
+    }
+    result_.emplace(internal::TakeKept(task));
+    task = TaskType();
+    waiter_.home().Post(Done());
+  }
+  Closure Done() {
+    return [this] {
+      under_way_ = false;
+      waiter_.Resume();
+    };
+  }
+
+  Reactor& target_;
+  F f_;
+  TaskType task_;  // here
+  std::optional<typename TaskType::Awaiter> local_;
+  std::optional<Kept<R>> result_;  // from there
+  Waiter waiter_;
+  bool under_way_ = false;
+};
+
+// For a callable that returns a Task<R>: the whole task runs on `target`. `co_await` gives R. A Task<void> may be
+// empty: all was done by the call itself.
 template <typename F>
   requires(kIsTask<std::invoke_result_t<F&>>)
-Task<typename std::invoke_result_t<F&>::Value> RunOn(Reactor& target, F f) {
-  using R = typename std::invoke_result_t<F&>::Value;
-  std::optional<Kept<R>> result;
-  if (target.IsCurrent()) {
-    Task<void> run = internal::RunInto<R>(f, result);
-    co_await run;
-  } else {
-    internal::RemoteWait wait(1);
-    target.Post([&f, &result, &wait, &target] {
-      target.Spawn(internal::RunIntoAndReport<R>(f, result, wait.home(), wait.Answer()));
-    });
-    auto answered = wait.All();
-    co_await answered;
-  }
-  co_return internal::Unkept<R>(result);
+RemoteTask<F> RunOn(Reactor& target, F f) {
+  return RemoteTask<F>(target, std::move(f));
 }
 
-// Calls f(i) on targets[i], for all i at once, and waits for all: one message to each. What belongs to one reactor should
-// be one i. f is called from several threads at the same time: it must touch only what belongs to i. It returns R or
-// Task<R>; `co_await` gives a vector<R> in the order of the targets (monostate for void).
-template <typename F, typename Returned = std::invoke_result_t<F&, size_t>>
+// Calls f(i) on targets[i], for all i at once, and waits for all: one message to each. What belongs to one reactor
+// should be one i. f is called from several threads at the same time: it must touch only what belongs to i. It returns
+// R or Task<R>; `co_await` gives a PoolVector<R> in the order of the targets (monostate for void).
+template <typename F, typename Targets = std::vector<Reactor*>, typename Returned = std::invoke_result_t<F&, size_t>>
   requires(!kIsTask<Returned>)
-Task<std::vector<Kept<Returned>>> RunOnEach(std::vector<Reactor*> targets, F f) {
-  std::vector<std::optional<Kept<Returned>>> results(targets.size());
+Task<PoolVector<Kept<Returned>>> RunOnEach(Targets targets, F f) {
+  PoolVector<std::optional<Kept<Returned>>> results(targets.size());
   internal::RemoteWait wait(targets.size());
   for (size_t i = 0; i < targets.size(); ++i) {
     if (targets[i]->IsCurrent()) continue;
@@ -165,26 +234,25 @@ Task<std::vector<Kept<Returned>>> RunOnEach(std::vector<Reactor*> targets, F f) 
   }
   auto answered = wait.All();
   co_await answered;
-  std::vector<Kept<Returned>> values;
+  PoolVector<Kept<Returned>> values;
   values.reserve(results.size());
   for (auto& result : results) values.push_back(std::move(*result));
   co_return values;
 }
 
-template <typename F, typename Returned = std::invoke_result_t<F&, size_t>>
+template <typename F, typename Targets = std::vector<Reactor*>, typename Returned = std::invoke_result_t<F&, size_t>>
   requires(kIsTask<Returned>)
-Task<std::vector<Kept<typename Returned::Value>>> RunOnEach(std::vector<Reactor*> targets, F f) {
+Task<PoolVector<Kept<typename Returned::Value>>> RunOnEach(Targets targets, F f) {
   using R = typename Returned::Value;
-  auto each = [&f](size_t i) {
-    return [&f, i] { return f(i); };
-  };
-  using Each = decltype(each(0));
-  std::vector<Each> calls;
-  for (size_t i = 0; i < targets.size(); ++i) calls.push_back(each(i));
-  std::vector<std::optional<Kept<R>>> results(targets.size());
+  PoolVector<std::optional<Kept<R>>> results(targets.size());
   internal::RemoteWait wait(targets.size());
   auto start = [&](size_t i) {
-    targets[i]->Spawn(internal::RunIntoAndReport<R>(calls[i], results[i], wait.home(), wait.Answer()));
+    Task<R> task = f(i);
+    if (internal::HasNothingToDo(task)) {
+      internal::KeepNothing<R>(results[i]);
+      return wait.home().Post(wait.Answer());
+    }
+    targets[i]->Spawn(internal::KeepAndReport<R>(std::move(task), results[i], wait.home(), wait.Answer()));
   };
   for (size_t i = 0; i < targets.size(); ++i) {
     if (!targets[i]->IsCurrent()) targets[i]->Post([&start, i] { start(i); });
@@ -194,7 +262,7 @@ Task<std::vector<Kept<typename Returned::Value>>> RunOnEach(std::vector<Reactor*
   }
   auto answered = wait.All();
   co_await answered;
-  std::vector<Kept<R>> values;
+  PoolVector<Kept<R>> values;
   values.reserve(results.size());
   for (auto& result : results) values.push_back(std::move(*result));
   co_return values;

@@ -24,15 +24,15 @@
 #include <utility>
 
 #include "base/check.h"
-#include "reactor/frame_pool.h"
+#include "base/pool.h"
 #include "reactor/reactor.h"
 
 namespace kb::reactor {
 
 class PromiseBase {
  public:
-  static void* operator new(size_t size) { return FramePool::Allocate(size); }
-  static void operator delete(void* frame, size_t size) noexcept { FramePool::Free(frame, size); }
+  static void* operator new(size_t size) { return Pool::Allocate(size); }
+  static void operator delete(void* frame, size_t size) noexcept { Pool::Free(frame, size); }
 
   std::suspend_always initial_suspend() noexcept { return {}; }
   [[noreturn]] void unhandled_exception() noexcept { std::terminate(); }
@@ -128,6 +128,11 @@ class [[nodiscard]] Task {
     handle_.resume();
   }
   bool done() const { return started_ && handle_.done(); }
+  // The result of one that is done and that nobody awaits. At most once.
+  T Take() {
+    KB_CHECK(done());
+    return handle_.promise().Take();
+  }
 
   class Awaiter {
    public:

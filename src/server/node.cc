@@ -339,7 +339,7 @@ reactor::Task<void> Node::ApplyConfigs(metadata::ImagePtr image) {
 reactor::Task<Status> Node::WriteCheckpoints() {
   auto each = [this](size_t i) { return parts_[i]->shard->partitions().Checkpoint(); };
   auto gather = reactor::RunOnEach(environment_.reactors, each);
-  std::vector<std::vector<partition::CheckpointEntry>> parts = co_await gather;
+  PoolVector<std::vector<partition::CheckpointEntry>> parts = co_await gather;
   std::vector<partition::CheckpointEntry> all;
   for (auto& part : parts) std::move(part.begin(), part.end(), std::back_inserter(all));
   partition::CheckpointJob job = directories_->PrepareCheckpoints(all);
@@ -502,7 +502,7 @@ reactor::Task<Status> Node::Stop(int64_t deadline_ns) {
   }
   auto close = [this](size_t i) { return parts_[i]->shard->partitions().CloseAll(); };
   auto closing = reactor::RunOnEach(environment_.reactors, close);
-  std::vector<Status> closed = co_await closing;
+  PoolVector<Status> closed = co_await closing;
   auto checkpoint = SaveCheckpoints();
   Status written = co_await checkpoint;
   for (const Status& status : closed) {

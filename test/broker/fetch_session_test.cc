@@ -8,15 +8,15 @@ namespace {
 
 class FetchSessionTest : public ::testing::Test {
  protected:
-  static FetchPartition Want(std::string topic, int32_t partition, int64_t offset = 0) {
+  static FetchPartition Want(std::string_view topic, int32_t partition, int64_t offset = 0) {
     FetchPartition wanted;
-    wanted.key = {Uuid(), std::move(topic), partition};
+    wanted.key = {Uuid(), PoolString(topic), partition};
     wanted.fetch_offset = offset;
     return wanted;
   }
 
-  FetchContext Ask(int32_t id, int32_t epoch, std::vector<FetchPartition> partitions = {},
-                   std::vector<FetchKey> forgotten = {}) {
+  FetchContext Ask(int32_t id, int32_t epoch, PoolVector<FetchPartition> partitions = {},
+                   PoolVector<FetchKey> forgotten = {}) {
     FetchSessionRequest request;
     request.session_id = id;
     request.epoch = epoch;
@@ -33,9 +33,9 @@ class FetchSessionTest : public ::testing::Test {
     return outcome;
   }
 
-  int32_t Open(std::vector<FetchPartition> partitions) {
+  int32_t Open(PoolVector<FetchPartition> partitions) {
     FetchContext context = Ask(0, 0, partitions);
-    context.Finish(std::vector<FetchOutcome>(partitions.size(), At(0)));
+    context.Finish(PoolVector<FetchOutcome>(partitions.size(), At(0)));
     return context.session_id();
   }
 
@@ -47,7 +47,7 @@ class FetchSessionTest : public ::testing::Test {
 TEST_F(FetchSessionTest, WithoutASessionEverythingIsTold) {
   FetchContext context = Ask(0, -1, {Want("a", 0)});
   EXPECT_EQ(context.session_id(), 0);
-  EXPECT_EQ(context.Finish({At(0)}), std::vector<bool>{true});
+  EXPECT_EQ(context.Finish({At(0)}), PoolVector<bool>{true});
   EXPECT_EQ(cache_.size(), 0u);
 }
 
@@ -62,7 +62,7 @@ TEST_F(FetchSessionTest, WhatHasNotChangedIsNotToldAgain) {
   FetchContext context = Ask(id, 1);
   ASSERT_EQ(context.error(), ErrorCode::kNone);
   ASSERT_EQ(context.partitions().size(), 2u);
-  EXPECT_EQ(context.Finish({At(0), At(5)}), (std::vector<bool>{false, true})) << "only the second's high watermark moved";
+  EXPECT_EQ(context.Finish({At(0), At(5)}), (PoolVector<bool>{false, true})) << "only the second's high watermark moved";
 }
 
 TEST_F(FetchSessionTest, AnErrorIsToldEachTimeAndSoIsItsEnd) {

@@ -173,8 +173,9 @@ class PartitionFixture : public ::testing::Test {
       std::vector<ProduceItem> items;
       for (auto& [id, batch] : *kept) items.push_back({id, batch});
       ProduceOptions options{.acks = acks, .api_version = 9, .timeout_ms = timeout_ms};
-      auto produce = table_->Produce(std::move(items), options);
-      std::vector<ProduceOutcome> outcomes = co_await produce;
+      std::vector<ProduceOutcome> outcomes(items.size());
+      auto produce = table_->Produce(items, options, outcomes);
+      if (produce.valid()) co_await produce;
       co_return outcomes;
     });
   }
@@ -184,8 +185,9 @@ class PartitionFixture : public ::testing::Test {
     return Begin([this, kept, id, acks, timeout_ms]() -> reactor::Task<ProduceOutcome> {
       std::vector<ProduceItem> items{{id, *kept}};
       ProduceOptions options{.acks = acks, .api_version = 9, .timeout_ms = timeout_ms};
-      auto produce = table_->Produce(std::move(items), options);
-      std::vector<ProduceOutcome> outcomes = co_await produce;
+      std::vector<ProduceOutcome> outcomes(1);
+      auto produce = table_->Produce(items, options, outcomes);
+      if (produce.valid()) co_await produce;
       co_return std::move(outcomes[0]);
     });
   }
@@ -211,6 +213,15 @@ class PartitionFixture : public ::testing::Test {
     request.fetch_offset = Offset(offset);
     request.max_bytes = max_bytes;
     return request;
+  }
+  // Through the table.
+  Pending<ReadOutcome> BeginReadOf(const ReadRequest& request) {
+    return Begin([this, request]() -> reactor::Task<ReadOutcome> {
+      ReadOutcome outcome;
+      auto read = table_->Read({&request, 1}, {&outcome, 1});
+      if (read.valid()) co_await read;
+      co_return outcome;
+    });
   }
   ReadOutcome Read(const std::shared_ptr<Partition>& partition, const ReadRequest& request) {
     return Await([&] { return partition->Read(request); });

@@ -85,8 +85,10 @@ class PartitionTableTest : public ::testing::Test {
   // What one Produce of one batch says.
   reactor::Task<ProduceOutcome> Produce(std::vector<uint8_t>& batch, int16_t acks) {
     std::vector<ProduceItem> items{{id_, batch}};
-    auto produce = table_->Produce(std::move(items), {.acks = acks, .api_version = 9, .timeout_ms = 30'000});
-    std::vector<ProduceOutcome> outcomes = co_await produce;
+    std::vector<ProduceOutcome> outcomes(1);
+    const ProduceOptions options{.acks = acks, .api_version = 9, .timeout_ms = 30'000};
+    auto produce = table_->Produce(items, options, outcomes);
+    if (produce.valid()) co_await produce;
     co_return std::move(outcomes[0]);
   }
 
@@ -189,7 +191,8 @@ TEST_F(PartitionTableTest, AWatchFiresWhenItsBytesHaveArrivedAndNotBefore) {
     std::vector<uint8_t> second = Batch(1);
     bool fired = false;
     auto watch = std::make_shared<Watch>([&fired] { fired = true; }, static_cast<int64_t>(first.size()) + 1);
-    table_->AddWatch({id_}, {Offset(0)}, watch);
+    const Offset seen(0);
+    table_->AddWatch({&id_, 1}, {&seen, 1}, watch);
     auto one = Produce(first, -1);
     (void)co_await one;
     EXPECT_FALSE(fired);
@@ -205,7 +208,8 @@ TEST_F(PartitionTableTest, WhoWaitsForADeletedPartitionIsToldSoAndNothingOfItSta
     (void)co_await open;
     bool fired = false;
     auto watch = std::make_shared<Watch>([&fired] { fired = true; }, 1);
-    table_->AddWatch({id_}, {Offset(0)}, watch);
+    const Offset seen(0);
+    table_->AddWatch({&id_, 1}, {&seen, 1}, watch);
     auto remove = table_->Delete(id_, /*file_delete_delay_ms=*/3'600'000);
     Status removed = co_await remove;
     EXPECT_TRUE(removed.ok());
@@ -250,9 +254,10 @@ TEST_F(PartitionTableTest, EpochsThatDoNotFitAreTold) {
       read.id = id_;
       read.max_bytes = 1000;
       read.current_leader_epoch = LeaderEpoch(epoch);
-      auto reading = table_->Read({read});
-      std::vector<ReadOutcome> outcomes = co_await reading;
-      EXPECT_EQ(outcomes[0].error, expected);
+      ReadOutcome outcome;
+      auto reading = table_->Read({&read, 1}, {&outcome, 1});
+      EXPECT_FALSE(reading.valid()) << "there is nothing to wait for";
+      EXPECT_EQ(outcome.error, expected);
     }
   });
 }

@@ -28,14 +28,14 @@ TEST_F(TableOrderTest, RequestsWaitForAPartitionThatIsOpening) {
   auto produced = BeginProduce(request.id, Batch(1), 1);
   ReadRequest at = At(0);
   at.id = request.id;
-  auto read = Begin([this, at] { return table_->Read({at}); });
+  auto read = BeginReadOf(at);
   EXPECT_FALSE(produced->has_value());
   EXPECT_FALSE(read->has_value());
   RunDisk();
   ASSERT_TRUE(produced->has_value());
   EXPECT_EQ((*produced)->error, ErrorCode::kNone);
   ASSERT_TRUE(read->has_value());
-  EXPECT_EQ((**read)[0].error, ErrorCode::kNone);
+  EXPECT_EQ((**read).error, ErrorCode::kNone);
 }
 
 TEST_F(TableOrderTest, WhatARequestWaitsForIsOpenedBeforeTheOthers) {
@@ -46,7 +46,7 @@ TEST_F(TableOrderTest, WhatARequestWaitsForIsOpenedBeforeTheOthers) {
   auto produced = BeginProduce(requests[17].id, Batch(1), 1);
   ReadRequest at = At(0);
   at.id = requests[18].id;
-  auto read = Begin([this, at] { return table_->Read({at}); });
+  auto read = BeginReadOf(at);
   for (size_t i = 0; i < at_once + 2; ++i) RunOneJob();
   EXPECT_TRUE(produced->has_value());
   EXPECT_TRUE(read->has_value());
@@ -93,7 +93,9 @@ TEST_F(TableOrderTest, WhatIsNotHereIsUnknown) {
   EXPECT_EQ((*produced)->error, ErrorCode::kUnknownTopicOrPartition);
   int fired = 0;
   On([&] {
-    table_->AddWatch({RequestFor("nobody").id}, {Offset(0)}, std::make_shared<Watch>([&] { ++fired; }, 1000));
+    const PartitionId id = RequestFor("nobody").id;
+    const Offset seen(0);
+    table_->AddWatch({&id, 1}, {&seen, 1}, std::make_shared<Watch>([&] { ++fired; }, 1000));
   });
   EXPECT_EQ(fired, 1) << "who waits for it looks again, and is told";
 }

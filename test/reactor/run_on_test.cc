@@ -106,19 +106,65 @@ TEST_F(RunOnTest, EachTargetAnswersInItsPlace) {
     auto calls = RunOnEach({&at(2), &at(0), &at(1)}, [](size_t i) {
       return std::to_string(i) + ":" + std::to_string(Reactor::Current()->index());
     });
-    std::vector<std::string> answers = co_await calls;
-    EXPECT_EQ(answers, (std::vector<std::string>{"0:2", "1:0", "2:1"}));
+    PoolVector<std::string> answers = co_await calls;
+    EXPECT_EQ(answers, (PoolVector<std::string>{"0:2", "1:0", "2:1"}));
 
     auto tasks = RunOnEach({&at(0), &at(1), &at(2)}, [](size_t i) -> Task<int> {
       co_await Yield();
       co_return static_cast<int>(i) * 10 + Reactor::Current()->index();
     });
-    std::vector<int> results = co_await tasks;
-    EXPECT_EQ(results, (std::vector<int>{0, 11, 22}));
+    PoolVector<int> results = co_await tasks;
+    EXPECT_EQ(results, (PoolVector<int>{0, 11, 22}));
 
     auto nothing = RunOnEach({}, [](size_t) { return 1; });
-    std::vector<int> none = co_await nothing;
+    PoolVector<int> none = co_await nothing;
     EXPECT_TRUE(none.empty());
+  });
+}
+
+TEST_F(RunOnTest, ATaskMayBeEmpty) {
+  OnFirst([&]() -> Task<void> {
+    for (int target : {0, 1}) {
+      int called = 0;
+      auto call = RunOn(at(target), [&called]() -> Task<void> {
+        ++called;
+        return {};
+      });
+      co_await call;
+      EXPECT_EQ(called, 1);
+    }
+    std::atomic<int> called{0};
+    auto calls = RunOnEach({&at(0), &at(1)}, [&called](size_t) -> Task<void> {
+      ++called;
+      return {};
+    });
+    co_await calls;
+    EXPECT_EQ(called, 2);
+  });
+}
+
+TEST_F(RunOnTest, ATaskEndsWhereItRan) {
+  struct EndsOn {
+    explicit EndsOn(int index) : index(index) {}
+    EndsOn(EndsOn&& other) noexcept : index(std::exchange(other.index, -1)) {}
+    ~EndsOn() { EXPECT_TRUE(index < 0 || Reactor::Current()->index() == index); }
+    int index;
+  };
+  const auto run = [](EndsOn, bool waits) -> Task<int> {
+    if (waits) {
+      Yield yield;
+      co_await yield;
+    }
+    co_return Reactor::Current()->index();
+  };
+  OnFirst([&]() -> Task<void> {
+    for (int target : {0, 1}) {
+      for (bool waits : {false, true}) {
+        auto call = RunOn(at(target), [&run, target, waits] { return run(EndsOn(target), waits); });
+        int index = co_await call;
+        EXPECT_EQ(index, target);
+      }
+    }
   });
 }
 

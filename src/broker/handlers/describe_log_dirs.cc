@@ -33,7 +33,7 @@ reactor::Task<std::vector<ReplicaSize>> SizesOf(Cluster& cluster, const std::set
   for (Shard* shard : cluster.shards) reactors.push_back(&shard->reactor());
   auto each = [&cluster, names](size_t i) { return cluster.shards[i]->partitions().Sizes(names); };
   auto ask = reactor::RunOnEach(reactors, each);
-  std::vector<std::vector<ReplicaSize>> parts = co_await ask;
+  PoolVector<std::vector<ReplicaSize>> parts = co_await ask;
   std::vector<ReplicaSize> all;
   for (auto& part : parts) std::move(part.begin(), part.end(), std::back_inserter(all));
   std::sort(all.begin(), all.end(), [](const ReplicaSize& a, const ReplicaSize& b) { return a.name < b.name; });

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/pool.h"
 #include "broker/handlers.h"
 #include "broker/per_partition.h"
 #include "broker/throttle.h"
@@ -76,26 +77,21 @@ class FetchWork {
   }
 
   reactor::Task<void> Read() {
-    std::vector<size_t> asked;
-    for (size_t i = 0; i < parts_.size(); ++i) {
-      if (parts_[i].resolve_error == ErrorCode::kNone) asked.push_back(i);
+    PoolVector<size_t> asked = Asked();
+    PoolVector<ReadRequest> requests;
+    requests.reserve(asked.size());
+    for (size_t i : asked) requests.push_back(RequestFor(parts_[i]));
+    PoolVector<ReadOutcome> outcomes(asked.size());
+    ByHome homes(context_.shard(), requests, [](const ReadRequest& one) -> const PartitionId& { return one.id; });
+    if (homes.shards.size() == 1) {  // nothing is to be sorted
+      auto read_all = [&] { return homes.shards[0]->partitions().Read(requests, outcomes); };
+      auto call = reactor::RunOn(*homes.reactors[0], read_all);
+      co_await call;
+    } else if (!asked.empty()) {
+      auto spread = ReadAtHomes(homes, requests, outcomes);
+      co_await spread;
     }
-    if (!asked.empty()) {
-      ByHome homes(context_.shard(), asked, [this](size_t i) -> const PartitionId& { return parts_[i].id; });
-      auto each = [&](size_t home) {
-        std::vector<ReadRequest> reads;
-        reads.reserve(homes.places[home].size());
-        for (size_t place : homes.places[home]) reads.push_back(RequestFor(parts_[asked[place]]));
-        return homes.shards[home]->partitions().Read(std::move(reads));
-      };
-      auto all = reactor::RunOnEach(homes.reactors, each);
-      std::vector<std::vector<ReadOutcome>> outcomes = co_await all;
-      for (size_t home = 0; home < outcomes.size(); ++home) {
-        for (size_t i = 0; i < outcomes[home].size(); ++i) {
-          parts_[asked[homes.places[home][i]]].outcome = std::move(outcomes[home][i]);
-        }
-      }
-    }
+    for (size_t i = 0; i < asked.size(); ++i) parts_[asked[i]].outcome = std::move(outcomes[i]);
     Trim();
   }
 
@@ -120,18 +116,16 @@ class FetchWork {
 
   // Until something may have changed, or the deadline.
   reactor::Task<void> Wait(int64_t deadline_ns) {
-    auto woken = std::make_shared<reactor::Completion<void>>();
+    auto woken = MakePooled<reactor::Completion<void>>();
     reactor::Reactor* here = &context_.shard().reactor();
-    std::vector<size_t> watched;
-    for (size_t i = 0; i < parts_.size(); ++i) {
-      if (parts_[i].resolve_error == ErrorCode::kNone) watched.push_back(i);
-    }
+    PoolVector<size_t> watched = Asked();
     ByHome homes(context_.shard(), watched, [this](size_t i) -> const PartitionId& { return parts_[i].id; });
     // When the missing bytes have arrived in all, at least one home has got its share of them.
     int64_t missing = std::max<int64_t>(1, min_bytes_ - total_bytes_);
     int64_t share =
         (missing + static_cast<int64_t>(homes.reactors.size()) - 1) / static_cast<int64_t>(homes.reactors.size());
-    std::vector<Subscription> subscriptions;
+    PoolVector<Subscription> subscriptions;
+    subscriptions.reserve(homes.reactors.size());
     for (size_t home = 0; home < homes.reactors.size(); ++home) {
       subscriptions.push_back(Subscribe(*homes.shards[home], homes.places[home], watched, share, woken, here));
     }
@@ -139,7 +133,8 @@ class FetchWork {
     auto wait = woken->WaitFor(deadline_ns - context_.shard().clock().MonotonicNs());
     co_await wait;
     context_.shard().Unpark(place);
-    for (Subscription& one : subscriptions) one.End();
+    const bool has_fired = woken->is_set() && subscriptions.size() == 1 && !context_.shard().stopping();
+    for (Subscription& one : subscriptions) one.End(*here, has_fired);
   }
 
   // What the client has used more of than his quota allows he does not get now: an answer without partitions, and
@@ -148,10 +143,10 @@ class FetchWork {
   int64_t response_bytes() const { return kEnvelopeBytes + total_bytes_; }
 
   void Answer(FetchResponse& response) {
-    std::vector<FetchOutcome> outcomes;
+    PoolVector<FetchOutcome> outcomes;
     outcomes.reserve(parts_.size());
     for (const Part& part : parts_) outcomes.push_back(OutcomeOf(part));
-    std::vector<bool> told = session_.Finish(outcomes);
+    PoolVector<bool> told = session_.Finish(outcomes);
     response.session_id = session_.session_id();
     Arena& arena = context_.arena();
     const FetchKey* last = nullptr;
@@ -170,44 +165,77 @@ class FetchWork {
 
  private:
   // A watch at one home. It is the home's to touch.
+  struct Watched {
+    PoolVector<PartitionId> ids;
+    PoolVector<Offset> seen;
+    std::shared_ptr<partition::Watch> watch;
+  };
   struct Subscription {
     Shard* home;
-    std::vector<PartitionId> ids;
-    std::shared_ptr<partition::Watch> watch;
-    void End() {
-      home->reactor().Post([&table = home->partitions(), ids = std::move(ids), watch = std::move(watch)] {
-        table.DropWatch(ids, watch);
+    std::shared_ptr<Watched> watched;
+    // has_fired: then the one partition that it was for has let go of it. What was made here ends here, so that the
+    // memory is there for the next one.
+    void End(reactor::Reactor& here, bool has_fired) {
+      if (has_fired && watched->ids.size() == 1) return;
+      home->reactor().Post([&table = home->partitions(), watched = std::move(watched), &here] {
+        table.DropWatch(watched->ids, watched->watch);
+        here.Post([watched] { (void)watched; });
       });
     }
   };
 
-  Subscription Subscribe(Shard& home, const std::vector<size_t>& places, const std::vector<size_t>& watched,
-                         int64_t share, const std::shared_ptr<reactor::Completion<void>>& woken,
-                         reactor::Reactor* here) {
+  Subscription Subscribe(Shard& home, const PoolVector<size_t>& places, const PoolVector<size_t>& asked, int64_t share,
+                         const std::shared_ptr<reactor::Completion<void>>& woken, reactor::Reactor* here) {
     // `woken` is this reactor's: it is only carried there and back. What fires after the fetch went on finds nobody.
     auto fire = [weak = std::weak_ptr(woken), here] {
       here->Post([weak] {
         if (auto still_there = weak.lock()) still_there->TrySet();
       });
     };
-    auto watch = std::make_shared<partition::Watch>(std::move(fire), share);
-    std::vector<PartitionId> ids;
-    std::vector<Offset> seen;
+    auto watched = MakePooled<Watched>();
+    watched->watch = MakePooled<partition::Watch>(std::move(fire), share);
     for (size_t place : places) {
-      const Part& part = parts_[watched[place]];
-      ids.push_back(part.id);
-      seen.push_back(part.outcome.high_watermark);
+      const Part& part = parts_[asked[place]];
+      watched->ids.push_back(part.id);
+      watched->seen.push_back(part.outcome.high_watermark);
     }
     home.reactor().Post(
-        [&table = home.partitions(), ids, seen = std::move(seen), watch] { table.AddWatch(ids, seen, watch); });
-    return {&home, std::move(ids), std::move(watch)};
+        [&table = home.partitions(), watched] { table.AddWatch(watched->ids, watched->seen, watched->watch); });
+    return {&home, std::move(watched)};
+  }
+
+  // The places of the parts that somebody is asked for.
+  PoolVector<size_t> Asked() const {
+    PoolVector<size_t> asked;
+    asked.reserve(parts_.size());
+    for (size_t i = 0; i < parts_.size(); ++i) {
+      if (parts_[i].resolve_error == ErrorCode::kNone) asked.push_back(i);
+    }
+    return asked;
+  }
+
+  reactor::Task<void> ReadAtHomes(const ByHome& homes, const PoolVector<ReadRequest>& requests,
+                                  PoolVector<ReadOutcome>& outcomes) {
+    PoolVector<PoolVector<ReadRequest>> share(homes.shards.size());
+    PoolVector<PoolVector<ReadOutcome>> read(homes.shards.size());
+    for (size_t home = 0; home < homes.shards.size(); ++home) {
+      share[home].reserve(homes.places[home].size());
+      for (size_t i : homes.places[home]) share[home].push_back(requests[i]);
+      read[home].resize(share[home].size());
+    }
+    auto each = [&](size_t home) { return homes.shards[home]->partitions().Read(share[home], read[home]); };
+    auto all = reactor::RunOnEach(homes.reactors, each);
+    co_await all;
+    for (size_t home = 0; home < read.size(); ++home) {
+      for (size_t i = 0; i < read[home].size(); ++i) outcomes[homes.places[home][i]] = std::move(read[home][i]);
+    }
   }
 
   bool by_id() const { return context_.api_version() >= 13; }
 
   FetchKey KeyOf(const Uuid& topic_id, std::string_view topic, int32_t partition) const {
     if (by_id()) return {topic_id, "", partition};
-    return {Uuid(), std::string(topic), partition};
+    return {Uuid(), PoolString(topic), partition};
   }
 
   void Resolve() {
@@ -337,7 +365,7 @@ class FetchWork {
   int64_t most_bytes_;
   int64_t min_bytes_;
   FetchContext session_;
-  std::vector<Part> parts_;
+  PoolVector<Part> parts_;
   int64_t total_bytes_ = 0;
 };
 

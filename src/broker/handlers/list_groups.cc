@@ -13,7 +13,7 @@ reactor::Task<void> HandleListGroups(RequestContext& context, const message::Lis
   for (Shard* shard : shards) reactors.push_back(&shard->reactor());
   auto each = [&](size_t i) { return shards[i]->groups().ListGroups(filter); };
   auto ask = reactor::RunOnEach(std::move(reactors), each);
-  std::vector<group::ListGroupsResponse> parts = co_await ask;
+  PoolVector<group::ListGroupsResponse> parts = co_await ask;
   group::ListGroupsResponse all;
   for (group::ListGroupsResponse& part : parts) {
     if (part.error != ErrorCode::kNone) all.error = part.error;

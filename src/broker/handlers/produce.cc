@@ -9,6 +9,7 @@
 // acks=0 has no answer; an error then closes the connection, as it is the only way to tell.
 #include <optional>
 
+#include "base/pool.h"
 #include "broker/handlers.h"
 #include "broker/per_partition.h"
 #include "broker/throttle.h"
@@ -26,10 +27,9 @@ using partition::ProduceOutcome;
 
 constexpr std::string_view kAdminClientId = "__admin_client";  // may write to internal topics, as in Apache Kafka
 
-// One batch that got past the checks here.
-struct Accepted {
-  ProduceItem item;
-  size_t topic;  // place in the response
+// Where the answer of one batch that got past the checks here belongs.
+struct Place {
+  size_t topic;
   size_t partition;
 };
 
@@ -59,18 +59,19 @@ class ProduceWork {
           failed_ = true;
           continue;
         }
-        accepted_.push_back({{PartitionId{known->id(), partition.index}, found.bytes},
-                             response_.responses.size() - 1,
-                             answer.partition_responses.size() - 1});
+        items_.push_back({PartitionId{known->id(), partition.index}, found.bytes});
+        places_.push_back({response_.responses.size() - 1, answer.partition_responses.size() - 1});
       }
     }
   }
 
-  std::vector<Accepted>& accepted() { return accepted_; }
+  // What got past the checks here.
+  const PoolVector<ProduceItem>& items() const { return items_; }
   bool failed() const { return failed_; }
 
-  void Fill(const Accepted& one, ProduceOutcome& outcome) {
-    auto& entry = response_.responses[one.topic].partition_responses[one.partition];
+  // What became of items()[i].
+  void Fill(size_t i, const ProduceOutcome& outcome) {
+    auto& entry = response_.responses[places_[i].topic].partition_responses[places_[i].partition];
     entry.error_code = static_cast<int16_t>(outcome.error);
     entry.base_offset = outcome.base_offset;
     entry.log_append_time_ms = outcome.log_append_time_ms;
@@ -124,16 +125,17 @@ class ProduceWork {
   const ProduceRequest& request_;
   ProduceResponse& response_;
   Arena& arena_;
-  std::vector<Accepted> accepted_;
+  PoolVector<ProduceItem> items_;
+  PoolVector<Place> places_;
   bool failed_ = false;
 };
 
 // The home of all of them; nullptr when there is not exactly one. Most requests are for one partition, and then there
 // is nothing to sort.
-Shard* OnlyHome(Shard& here, const std::vector<Accepted>& accepted) {
+Shard* OnlyHome(Shard& here, const PoolVector<ProduceItem>& items) {
   Shard* home = nullptr;
-  for (const Accepted& one : accepted) {
-    Shard* next = &here.ShardOf(one.item.id);
+  for (const ProduceItem& item : items) {
+    Shard* next = &here.ShardOf(item.id);
     if (home != nullptr && home != next) return nullptr;
     home = next;
   }
@@ -141,20 +143,22 @@ Shard* OnlyHome(Shard& here, const std::vector<Accepted>& accepted) {
 }
 
 reactor::Task<void> ProduceAtHomes(Shard& here, ProduceWork& work, const ProduceOptions& options) {
-  std::vector<Accepted>& accepted = work.accepted();
-  ByHome homes(here, accepted, [](const Accepted& one) -> const PartitionId& { return one.item.id; });
+  const PoolVector<ProduceItem>& items = work.items();
+  ByHome homes(here, items, [](const ProduceItem& item) -> const PartitionId& { return item.id; });
+  PoolVector<PoolVector<ProduceItem>> share(homes.shards.size());
+  PoolVector<PoolVector<ProduceOutcome>> outcomes(homes.shards.size());
+  for (size_t home = 0; home < homes.shards.size(); ++home) {
+    share[home].reserve(homes.places[home].size());
+    for (size_t i : homes.places[home]) share[home].push_back(items[i]);
+    outcomes[home].resize(share[home].size());
+  }
   auto each = [&](size_t home) {
-    std::vector<ProduceItem> items;
-    items.reserve(homes.places[home].size());
-    for (size_t i : homes.places[home]) items.push_back(accepted[i].item);
-    return homes.shards[home]->partitions().Produce(std::move(items), options);
+    return homes.shards[home]->partitions().Produce(share[home], options, outcomes[home]);
   };
   auto all = reactor::RunOnEach(homes.reactors, each);
-  std::vector<std::vector<ProduceOutcome>> outcomes = co_await all;
+  co_await all;
   for (size_t home = 0; home < outcomes.size(); ++home) {
-    for (size_t i = 0; i < outcomes[home].size(); ++i) {
-      work.Fill(accepted[homes.places[home][i]], outcomes[home][i]);
-    }
+    for (size_t i = 0; i < outcomes[home].size(); ++i) work.Fill(homes.places[home][i], outcomes[home][i]);
   }
 }
 
@@ -164,19 +168,15 @@ reactor::Task<void> HandleProduce(RequestContext& context, const ProduceRequest&
   ProduceWork work(context, request, response);
   work.Sort();
   ProduceOptions options{.acks = request.acks, .api_version = context.api_version(), .timeout_ms = request.timeout_ms};
-  std::vector<Accepted>& accepted = work.accepted();
-  Shard* home = OnlyHome(context.shard(), accepted);
+  const PoolVector<ProduceItem>& items = work.items();
+  Shard* home = OnlyHome(context.shard(), items);
   if (home != nullptr) {
-    auto produce = [&] {
-      std::vector<ProduceItem> items;
-      items.reserve(accepted.size());
-      for (const Accepted& one : accepted) items.push_back(one.item);
-      return home->partitions().Produce(std::move(items), options);
-    };
+    PoolVector<ProduceOutcome> outcomes(items.size());
+    auto produce = [&] { return home->partitions().Produce(items, options, outcomes); };
     auto call = reactor::RunOn(home->reactor(), produce);
-    std::vector<ProduceOutcome> outcomes = co_await call;
-    for (size_t i = 0; i < outcomes.size(); ++i) work.Fill(accepted[i], outcomes[i]);
-  } else if (!accepted.empty()) {
+    co_await call;
+    for (size_t i = 0; i < outcomes.size(); ++i) work.Fill(i, outcomes[i]);
+  } else if (!items.empty()) {
     auto spread = ProduceAtHomes(context.shard(), work, options);
     co_await spread;
   }
