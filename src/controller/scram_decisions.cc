@@ -75,6 +75,7 @@ Refusal Check(const metadata::MetadataImage&, const Upsertion& upsertion) {
   }
   // Apache Kafka calls this an unknown server error.
   if (upsertion.salted_password.empty()) return unacceptable("the salted password is empty");
+  if (std::string why = security::WhyNoScram(); !why.empty()) return {ErrorCode::kUnknownServerError, std::move(why)};
   return {};
 }
 

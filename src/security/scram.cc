@@ -4,6 +4,7 @@
 #include <openssl/hmac.h>
 
 #include "base/check.h"
+#include "base/lazy_library.h"
 
 namespace kb::security {
 namespace {
@@ -11,8 +12,22 @@ namespace {
 constexpr std::string_view kSha256Name = "SCRAM-SHA-256";
 constexpr std::string_view kSha512Name = "SCRAM-SHA-512";
 
+LazyLibrary& OpenSsl() {
+  static LazyLibrary library("libcrypto.so.3");
+  return library;
+}
+
+// One of its functions. WhyNoScram() has said that they are there.
+template <typename Function>
+Function* FromOpenSsl(const char* name) {
+  auto* found = OpenSsl().Find<Function>(name);
+  KB_CHECK(found != nullptr);
+  return found;
+}
+#define KB_OPENSSL(function) (*FromOpenSsl<decltype(function)>(#function))
+
 const EVP_MD* HashOf(ScramMechanism mechanism) {
-  return mechanism == ScramMechanism::kSha256 ? EVP_sha256() : EVP_sha512();
+  return mechanism == ScramMechanism::kSha256 ? KB_OPENSSL(EVP_sha256)() : KB_OPENSSL(EVP_sha512)();
 }
 
 size_t HashSize(ScramMechanism mechanism) {
@@ -30,8 +45,9 @@ std::string Hmac(ScramMechanism mechanism, ByteView key, std::string_view messag
   // OpenSSL takes a null key for "the key of before".
   static constexpr uint8_t kNoKey = 0;
   const uint8_t* data = key.empty() ? &kNoKey : key.data();
-  KB_CHECK(HMAC(HashOf(mechanism), data, static_cast<int>(key.size()), bytes.data(), bytes.size(), BytesOf(out),
-                &size) != nullptr);
+  const void* done = KB_OPENSSL(HMAC)(HashOf(mechanism), data, static_cast<int>(key.size()), bytes.data(), bytes.size(),
+                                      BytesOf(out), &size);
+  KB_CHECK(done != nullptr);
   KB_CHECK(size == out.size());
   return out;
 }
@@ -39,12 +55,16 @@ std::string Hmac(ScramMechanism mechanism, ByteView key, std::string_view messag
 std::string Hash(ScramMechanism mechanism, std::string_view message) {
   std::string out(HashSize(mechanism), '\0');
   unsigned size = 0;
-  KB_CHECK(EVP_Digest(message.data(), message.size(), BytesOf(out), &size, HashOf(mechanism), nullptr) == 1);
+  const int done =
+      KB_OPENSSL(EVP_Digest)(message.data(), message.size(), BytesOf(out), &size, HashOf(mechanism), nullptr);
+  KB_CHECK(done == 1);
   KB_CHECK(size == out.size());
   return out;
 }
 
 }  // namespace
+
+std::string WhyNoScram() { return OpenSsl().WhyMissing(); }
 
 std::optional<ScramMechanism> ParseScramMechanism(std::string_view name) {
   if (name == kSha256Name) return ScramMechanism::kSha256;
@@ -59,9 +79,10 @@ std::string_view ScramMechanismName(ScramMechanism mechanism) {
 std::string SaltPassword(ScramMechanism mechanism, std::string_view password, ByteView salt, int32_t iterations) {
   KB_CHECK(iterations > 0);
   std::string out(HashSize(mechanism), '\0');
-  KB_CHECK(PKCS5_PBKDF2_HMAC(password.data(), static_cast<int>(password.size()), salt.data(),
-                             static_cast<int>(salt.size()), iterations, HashOf(mechanism), static_cast<int>(out.size()),
-                             BytesOf(out)) == 1);
+  const int done = KB_OPENSSL(PKCS5_PBKDF2_HMAC)(password.data(), static_cast<int>(password.size()), salt.data(),
+                                                 static_cast<int>(salt.size()), iterations, HashOf(mechanism),
+                                                 static_cast<int>(out.size()), BytesOf(out));
+  KB_CHECK(done == 1);
   return out;
 }
 

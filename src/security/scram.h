@@ -25,6 +25,10 @@ inline constexpr int32_t kMostScramIterations = 16'384;
 std::optional<ScramMechanism> ParseScramMechanism(std::string_view name);
 std::string_view ScramMechanismName(ScramMechanism mechanism);
 
+// OpenSSL's library is loaded when somebody asks for the first time. Empty: it is there. Otherwise the functions below must not
+// be called.
+std::string WhyNoScram();
+
 // password: its bytes as they are. iterations > 0.
 std::string SaltPassword(ScramMechanism mechanism, std::string_view password, ByteView salt, int32_t iterations);
 

@@ -8,7 +8,6 @@
 #include <gflags/gflags.h>
 #include <glog/logging.h>
 #include <sys/resource.h>
-#include <systemd/sd-daemon.h>
 
 #include <atomic>
 #include <csignal>
@@ -30,6 +29,7 @@
 #include "server/node.h"
 #include "server/options.h"
 #include "server/process_metrics.h"
+#include "server/service_manager.h"
 #include "storage/cli.h"
 
 DEFINE_int32(reactors, 0, "event loops that serve connections; 0: one for each CPU the process may use");
@@ -165,7 +165,7 @@ class Process {
                std::to_string(took_us / 100 % 10) + " ms since the start");
     sink_.Info("Transitioning from RECOVERY to RUNNING");
     sink_.Info("Kafka Server started");
-    sd_notify(0, "READY=1\nSTATUS=serving");
+    TellServiceManager("READY=1\nSTATUS=serving");
   }
 
   // Of a start that takes time. Ends with what it was started in.
@@ -175,7 +175,7 @@ class Process {
     for (int i = 1; !started; ++i) {
       const std::string so_far =
           "opening partitions: " + std::to_string(node.done_opening()) + " of " + std::to_string(partitions);
-      sd_notify(0, ("STATUS=" + so_far).c_str());
+      TellServiceManager(("STATUS=" + so_far).c_str());
       if (i % kStatusPerLine == 0) sink_.Info(so_far);
       reactor::Sleep sleep(kStatusNs);
       co_await sleep;
@@ -202,7 +202,7 @@ class Process {
       }
       stopping = true;
       sink_.Info("stopping");
-      sd_notify(0, "STOPPING=1");
+      TellServiceManager("STOPPING=1");
       first.Post([this, &first, &node] { first.Spawn(ShutDown(node)); });
     }
   }

@@ -106,6 +106,7 @@ Result<ScramUser> ParseScramArgument(std::string_view argument, Random& random) 
   if (list.size() < 2 || !list.starts_with("[") || !list.ends_with("]")) {
     return Wrong("what follows the mechanism stands between [ and ]");
   }
+  if (std::string why = security::WhyNoScram(); !why.empty()) return Wrong(why);
   Result<Fields> fields = Split(list.substr(1, list.size() - 2));
   if (!fields.ok()) return fields.error();
 
