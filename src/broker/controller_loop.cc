@@ -215,6 +215,8 @@ reactor::Task<void> ControllerLoop::DeletePartitions(const metadata::ImageChange
       environment_.cluster.shards[i]->groups().PartitionGone(id);
       auto remove = table.Delete(id, delay_ms);
       (void)co_await remove;  // it says so itself
+      // It may have come back into service before that, at the end of its way to another directory.
+      environment_.cluster.shards[i]->groups().PartitionGone(id);
     }
   };
   auto all = reactor::RunOnEach(ReactorsOf(environment_.cluster), each);

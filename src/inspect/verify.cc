@@ -153,11 +153,12 @@ class DirectoryVerifier {
     Contents contents;
     for (const io::DirectoryEntry& entry : *entries) Sort(entry, contents);
     const bool is_metadata = replica.partition.topic == kMetadataTopic;
-    TopicId(directory, replica);
+    const bool is_unused = IsUnused(directory, contents);
+    if (!is_unused) TopicId(directory, replica);
     // nullopt: there is no telling what they are.
     const std::optional<std::vector<log::EpochStart>> epochs = Epochs(directory, contents);
     const std::vector<log::EpochStart> known_epochs = epochs.value_or(std::vector<log::EpochStart>());
-    if (contents.segments.empty()) report_.Find(directory, "", "has no segment");
+    if (contents.segments.empty() && !is_unused) report_.Find(directory, "", "has no segment");
     SegmentSummary last = Segments(directory, replica.partition, contents, known_epochs, is_metadata);
     if (epochs && epochs->empty() && last.has_trusted_epochs) {
       report_.Find(directory + "/" + std::string(log::kLeaderEpochFile), "",
@@ -175,6 +176,17 @@ class DirectoryVerifier {
     } else {
       Snapshots(directory, contents, last);
     }
+  }
+
+  // Made for a replica that was never written to: what else belongs there comes with its first record.
+  bool IsUnused(const std::string& directory, const Contents& contents) {
+    if (contents.has_epochs || contents.segments.size() > 1 || !contents.snapshots.empty()) return false;
+    for (Offset base : contents.segments) {
+      Result<uint64_t> size = files_.SizeOf(directory + "/" + log::OffsetFileName(base, log::kLogSuffix));
+      if (base != Offset(0) || !size.ok() || *size > 0) return false;
+    }
+    Result<bool> is_named = files_.Exists(directory + "/" + std::string(log::kPartitionMetadataFile));
+    return is_named.ok() && !*is_named && contents.metadata_snapshots.empty();
   }
 
   void Sort(const io::DirectoryEntry& entry, Contents& contents) {

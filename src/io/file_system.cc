@@ -35,14 +35,16 @@ Result<std::string> ReadFile(FileSystem& files, const std::string& path, size_t 
   return content;
 }
 
-Status WriteFileAtomically(FileSystem& files, const std::string& path, std::string_view content) {
+Status ReplaceFile(FileSystem& files, const std::string& path, std::string_view content) {
   const std::string temporary = path + ".tmp";
   Status status = WriteDurably(files, temporary, content);
   if (status.ok()) status = files.Rename(temporary, path);
-  if (!status.ok()) {
-    (void)files.Remove(temporary);
-    return status;
-  }
+  if (!status.ok()) (void)files.Remove(temporary);
+  return status;
+}
+
+Status WriteFileAtomically(FileSystem& files, const std::string& path, std::string_view content) {
+  KB_RETURN_IF_ERROR(ReplaceFile(files, path, content));
   return files.SyncDirectory(ParentOf(path));
 }
 

@@ -116,5 +116,7 @@ Result<std::string> ReadFile(FileSystem& files, const std::string& path, size_t 
 // Replaces the file so that after a crash either the old or the new content is there, whole: temporary file beside it
 // (path + ".tmp"), sync, rename, sync of the directory.
 Status WriteFileAtomically(FileSystem& files, const std::string& path, std::string_view content);
+// As above, without the last step: which of the two is there is certain when the caller has synced the directory.
+Status ReplaceFile(FileSystem& files, const std::string& path, std::string_view content);
 
 }  // namespace kb::io

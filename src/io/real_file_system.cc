@@ -198,6 +198,8 @@ class Posix final : public FileSystem {
   }
 
   Status CreateDirectories(const std::string& path) override {
+    Status made = CreateDirectory(path);
+    if (made.ok() || made.error().kind != ErrorKind::kNotFound) return made;  // as a rule the parents are there
     for (size_t end = path.find('/', 1); end != std::string::npos; end = path.find('/', end + 1)) {
       KB_RETURN_IF_ERROR(CreateDirectory(path.substr(0, end)));
     }

@@ -146,9 +146,10 @@ Result<Uuid> ReadPartitionMetadata(io::FileSystem& files, const std::string& dir
   return *id;
 }
 
+std::string PartitionMetadataText(const Uuid& topic_id) { return "version: 0\ntopic_id: " + topic_id.ToString(); }
+
 Status WritePartitionMetadata(io::FileSystem& files, const std::string& directory, const Uuid& topic_id) {
-  return io::WriteFileAtomically(files, PathIn(directory, kPartitionMetadataFile),
-                                 "version: 0\ntopic_id: " + topic_id.ToString());
+  return io::WriteFileAtomically(files, PathIn(directory, kPartitionMetadataFile), PartitionMetadataText(topic_id));
 }
 
 Result<std::optional<CleanShutdown>> ReadCleanShutdown(io::FileSystem& files, const std::string& data_directory) {

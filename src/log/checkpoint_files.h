@@ -44,6 +44,7 @@ std::string EpochCheckpointText(const std::vector<EpochStart>& entries);
 
 // The topic id of a replica directory. kNotFound when there is no such file.
 Result<Uuid> ReadPartitionMetadata(io::FileSystem& files, const std::string& directory);
+std::string PartitionMetadataText(const Uuid& topic_id);
 Status WritePartitionMetadata(io::FileSystem& files, const std::string& directory, const Uuid& topic_id);
 
 // The marker of a clean stop: the last thing written, the first thing removed. Unreadable content still is a marker.

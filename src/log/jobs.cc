@@ -36,8 +36,9 @@ Status WriteAndSync(io::FileSystem& files, const std::string& path, std::string_
 Status FlushJob::Run() {
   for (const std::shared_ptr<io::File>& file : files_) KB_RETURN_IF_ERROR(file->Sync());
   for (const std::string& path : paths_) KB_RETURN_IF_ERROR(SyncPath(*file_system_, path));
+  if (!data_directory_.empty()) KB_RETURN_IF_ERROR(file_system_->SyncDirectory(data_directory_));
   for (const Content& content : contents_) {
-    Status status = content.replace_atomically ? io::WriteFileAtomically(*file_system_, content.path, content.bytes)
+    Status status = content.replace_atomically ? io::ReplaceFile(*file_system_, content.path, content.bytes)
                                                : WriteAndSync(*file_system_, content.path, content.bytes);
     if (!status.ok() && status.error().kind == ErrorKind::kNoSpace && !is_last_) {
       is_short_of_room_ = true;

@@ -22,7 +22,8 @@ Log::Log(io::FileSystem& files, LogOptions options)
       directory_(std::move(options.directory)),
       config_(options.config),
       random_(options.jitter_seed),
-      producers_(options.config.most_producers) {}
+      producers_(options.config.most_producers),
+      unsaved_topic_id_(options.made_for_topic) {}
 
 Log::~Log() = default;
 
@@ -346,6 +347,11 @@ FlushJob Log::PrepareFlush() {
   unflushed_.directory_ = directory_;
   unflushed_.target_offset_ = log_end_offset_;
   unflushed_.truncations_ = truncations_;
+  if (unsaved_topic_id_) {
+    unflushed_.data_directory_ = directory_.substr(0, directory_.rfind('/'));
+    unflushed_.contents_.push_back(
+        {directory_ + "/" + std::string(kPartitionMetadataFile), PartitionMetadataText(*unsaved_topic_id_), true});
+  }
   if (epochs_changed_) {
     unflushed_.contents_.push_back(
         {directory_ + "/" + std::string(kLeaderEpochFile), EpochCheckpointText(epochs_.entries()), true});
@@ -365,7 +371,7 @@ FlushJob Log::PrepareCheckpoint() {
 
 void Log::RequestCheckpoint() {
   const bool is_saved = log_end_offset_ == active().base_offset() || last_snapshot_ == log_end_offset_;
-  if (!is_saved || recovery_point_ < log_end_offset_) checkpoint_is_due_ = true;
+  if (!is_saved || is_unnamed() || recovery_point_ < log_end_offset_) checkpoint_is_due_ = true;
 }
 
 FlushJob Log::PrepareClose() {
@@ -400,6 +406,7 @@ void Log::FlushCompleted(const FlushJob& job, const Status& status) {
     epochs_changed_ = true;
     last_snapshot_.reset();  // it may be the one that is missing: the next checkpoint writes another
   }
+  if (!job.data_directory_.empty() && !job.is_short_of_room_) unsaved_topic_id_.reset();
   if (job.truncations_ != truncations_) return;  // it may have synced what is gone, and not what took its place
   if (job.latest_epoch_ && !job.is_short_of_room_) saved_epoch_ = job.latest_epoch_;
   if (job.has_all_indexes_) has_unwritten_indexes_ = false;

@@ -75,8 +75,9 @@ Status DirectoryExchange::Run(io::FileSystem& files) {
     if (status.ok()) return status;
     target_failed = true;
     // Never two of them: where the new name cannot be taken back, the old one does not come back.
-    const bool is_taken = is_there(to + "/" + name) && !files.Rename(to + "/" + name, to + "/" + future).ok();
-    if (!is_taken) (void)RenameDurably(files, from, gone, name);
+    // Synced before that, so that a power cut does not bring it back, either; if that fails, too, there is no better way.
+    if (is_there(to + "/" + name)) (void)RenameDurably(files, to, name, future);
+    if (!is_there(to + "/" + name)) (void)RenameDurably(files, from, gone, name);
   } else if (is_there(from + "/" + gone)) {
     (void)RenameDurably(files, from, gone, name);
   }

@@ -190,6 +190,7 @@ class Recovery {
 };
 
 Status Recovery::Run() {
+  if (options_.made_for_topic) return CreateFirstSegment(Offset(0));
   KB_RETURN_IF_ERROR(files_.CreateDirectories(directory()));
   KB_RETURN_IF_ERROR(ClearLeftovers(files_, directory(), &report_.notes));
   Result<ReplicaFiles> listed = ListReplicaFiles(files_, directory());
@@ -932,6 +933,7 @@ Result<std::unique_ptr<Log>> LogRecovery::Run(io::FileSystem& files, LogOptions 
   Recovery recovery(files, options, report, is_reload);
   KB_RETURN_IF_ERROR(recovery.Run());
   const bool was_clean = options.was_clean;
+  const bool is_new = options.made_for_topic.has_value();
   std::unique_ptr<Log> log(new Log(files, std::move(options)));
   for (Piece& piece : recovery.pieces_) {
     // Segments refer to the directory's name by view: the log's, which stays.
@@ -941,7 +943,7 @@ Result<std::unique_ptr<Log>> LogRecovery::Run(io::FileSystem& files, LogOptions 
     bool is_recovered = piece.limit >= recovery.recovery_point_;
     if (is_recovered && !piece.is_last()) Log::AddIndexesToFlush(log->unflushed_, *log->segments_.back());
     // What a truncation that did not end has cut off must not come back in a segment that is sealed next.
-    if (is_recovered && !was_clean) log->unflushed_.paths_.push_back(log->segments_.back()->PathOf(kLogSuffix));
+    if (is_recovered && !was_clean && !is_new) log->unflushed_.paths_.push_back(log->segments_.back()->PathOf(kLogSuffix));
     if (!piece.is_last() && !log->segments_.back()->indexes_are_written()) log->has_unwritten_indexes_ = true;
   }
   log->log_start_offset_ = recovery.log_start_offset_;
@@ -954,7 +956,7 @@ Result<std::unique_ptr<Log>> LogRecovery::Run(io::FileSystem& files, LogOptions 
   log->producers_ = std::move(recovery.producers_);
   log->last_snapshot_ = recovery.last_snapshot_;
   log->previous_snapshot_ = recovery.previous_snapshot_;
-  log->unflushed_.sync_directory_ = true;  // it may have been made just now
+  log->unflushed_.sync_directory_ = true;  // what is in it may have been made just now
   if (recovery.taken_below_ > log->log_end_offset_) TakeOffsets(*log, recovery.taken_below_, now_ms);
   return log;
 }

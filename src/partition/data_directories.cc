@@ -76,7 +76,7 @@ Status DataDirectories::LoadOne(State& state, const Wanted& wanted, Random& rand
       return Error{ErrorKind::kCorrupt, "replica " + replica.partition.ToString() + " is in two data directories: " +
                                             states_[places_[replica.partition].directory].directory.path + " and " + path};
     }
-    if (!wanted(replica.partition, id)) {
+    if (!wanted(replica.partition, id).has_value()) {
       Result<std::string> renamed = log::RenameReplicaDirectory(files_, path, replica.partition,
                                                                 log::ReplicaDirectoryKind::kStray, random.NextUuid());
       if (!renamed.ok()) return renamed.error();
@@ -90,16 +90,23 @@ Status DataDirectories::LoadOne(State& state, const Wanted& wanted, Random& rand
   return Status();
 }
 
-// One that nobody can go on with is removed: of a replica that is not ours, or without the id of its topic.
+// One that nobody can go on with is removed: of a replica that is not ours, or without the id of its topic. Of two copies of
+// one replica (a move that was sent elsewhere, and could not tidy up) the one stays that the metadata names: it alone may
+// be whole, with the present one gone already.
 Status DataDirectories::LoadFuture(State& state, const log::ReplicaDirectory& replica, const Wanted& wanted) {
   const std::string& path = state.directory.path;
   Result<Uuid> topic_id = log::ReadPartitionMetadata(files_, path + "/" + replica.name);
-  const bool is_wanted = topic_id.ok() && wanted(replica.partition, *topic_id);
-  const bool is_second = std::any_of(futures_.begin(), futures_.end(),
-                                     [&](const Future& future) { return future.name == replica.partition; });
-  if (!is_wanted || is_second) return files_.RemoveRecursively(path + "/" + replica.name);
-  futures_.push_back({replica.partition, path, replica.name});
-  return Status();
+  std::optional<Uuid> named;
+  if (topic_id.ok()) named = wanted(replica.partition, *topic_id);
+  Future found{replica.partition, path, replica.name};
+  auto first = std::find_if(futures_.begin(), futures_.end(),
+                            [&](const Future& future) { return future.name == replica.partition; });
+  if (named && first == futures_.end()) {
+    futures_.push_back(std::move(found));
+    return Status();
+  }
+  if (named == state.directory.id && first->path != path) std::swap(*first, found);
+  return files_.RemoveRecursively(found.path + "/" + found.directory_name);
 }
 
 Status DataDirectories::SettleFutures() {
@@ -222,6 +229,7 @@ void DataDirectories::PlaceReplica(const Uuid& directory_id, OpenRequest& reques
   wishes_.erase(request.name);
   Place& place = places_[request.name];
   place.topic_id = request.id.topic_id;
+  request.is_new = !known;
   if (!known) {
     place.directory = static_cast<size_t>(&state - states_.data());
     ++state.replicas;

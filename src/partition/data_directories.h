@@ -57,8 +57,9 @@ class DataDirectories {
   // some_are_missing: there are others, which cannot be read.
   DataDirectories(io::FileSystem& files, std::vector<Directory> directories, LogSink& log, bool some_are_missing = false);
 
-  // wanted(name, topic id of the directory or nullopt): whether the metadata has this replica here.
-  using Wanted = std::function<bool(const TopicPartition& name, const std::optional<Uuid>& topic_id)>;
+  // wanted(name, topic id of the directory or nullopt): the data directory that the metadata names for this replica (it may
+  // lie in another); nullopt when the metadata has no such replica here.
+  using Wanted = std::function<std::optional<Uuid>(const TopicPartition& name, const std::optional<Uuid>& topic_id)>;
   Status Load(const Wanted& wanted, Random& random);
 
   // Fills in where the replica is, or will be: where it was found; else where somebody wished it to be; else in the

@@ -238,7 +238,8 @@ void Partition::Appended() {
   AdvanceHighWatermark(needs_disk ? std::min(log_->recovery_point(), log_->log_end_offset()) : log_->log_end_offset());
   bool somebody_waits = needs_disk && (!waiters_.empty() || !watches_.empty());
   bool too_much = needs_disk && unflushed_bytes_ >= kMostUnflushedBytes;
-  if (somebody_waits || too_much || TooManyUnflushed()) {
+  // The first record: whoever finds it must find out of which topic it is.
+  if (somebody_waits || too_much || TooManyUnflushed() || log_->is_unnamed()) {
     StartFlush();
   } else {
     FlushLater();

@@ -49,14 +49,27 @@ struct Opened {
   log::RecoveryReport report;
 };
 
-// On the disk pool; nobody else knows the log yet. The directory and its partition.metadata are durable before the
-// first byte of data: Apache Kafka takes a directory without it for a stray.
+// Makes the directory of a replica, or makes sure of it. What is new becomes durable with its first record, not before: the
+// metadata log knows of it, and what a power cut takes of an empty replica is made anew.
+Status PrepareDirectory(io::FileSystem& files, const OpenRequest& request, log::LogOptions& options) {
+  if (request.is_new) {
+    Result<bool> exists = files.Exists(options.directory);
+    if (!exists.ok()) return exists.error();
+    if (!*exists) {
+      options.made_for_topic = request.id.topic_id;
+      return files.CreateDirectories(options.directory);
+    }
+  }
+  return log::CreateReplicaDirectory(files, request.data_directory, request.name, request.id.topic_id);
+}
+
+// On the disk pool; nobody else knows the log yet.
 Opened OpenLog(io::FileSystem& files, const OpenRequest& request, int64_t now_ms, uint64_t seed) {
   log::RecoveryReport report;
-  Status made = log::CreateReplicaDirectory(files, request.data_directory, request.name, request.id.topic_id);
-  if (!made.ok()) return {made.error(), report};
   log::LogOptions options;
   options.directory = request.data_directory + "/" + log::DirectoryNameOf(request.name);
+  Status made = PrepareDirectory(files, request, options);
+  if (!made.ok()) return {made.error(), report};
   options.config = request.config.log;
   options.was_clean = request.was_clean;
   options.recovery_point = request.recovery_point;

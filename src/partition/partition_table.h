@@ -38,6 +38,7 @@ struct OpenRequest {
   PartitionConfig config;
   Leadership leadership;
   std::string data_directory;  // holds <topic>-<partition>; empty: one that is offline does
+  bool is_new = false;         // the start has not found it in any data directory
   bool was_clean = false;      // the node's last stop
   std::optional<Offset> recovery_point = Offset(0);  // from the checkpoints; nullopt: there are none that could tell
   std::optional<Offset> log_start_offset;

@@ -293,11 +293,13 @@ Status Node::LoadDirectories(const metadata::MetadataImage& image, const control
                                                               log_levels_.Of("partition"), !dirs.offline.empty());
   cluster_.directories = directories_.get();
   cluster_.log_dirs = LogDirs(config_.log_dirs, *directories_);
-  auto wanted = [&](const TopicPartition& name, const std::optional<Uuid>& topic_id) {
+  auto wanted = [&](const TopicPartition& name, const std::optional<Uuid>& topic_id) -> std::optional<Uuid> {
     const metadata::Topic* topic = image.FindTopic(name.topic);
-    if (topic == nullptr || (topic_id && *topic_id != topic->id())) return false;
+    if (topic == nullptr || (topic_id && *topic_id != topic->id())) return std::nullopt;
     const metadata::Partition* partition = topic->FindPartition(name.partition);
-    return partition != nullptr && partition->HasReplica(BrokerId(config_.node_id));
+    const BrokerId here(config_.node_id);
+    if (partition == nullptr || !partition->HasReplica(here)) return std::nullopt;
+    return partition->DirectoryOf(here);
   };
   return directories_->Load(wanted, random_);
 }

@@ -140,6 +140,31 @@ TEST_F(CheckpointTest, ReplicaDirectoriesAreMadeDurablyAndKeepTheirTopic) {
   EXPECT_EQ(contents->replicas[0].kind, ReplicaDirectoryKind::kDelete);
 }
 
+// Whatever fails, and whatever a power cut takes then: there is one present replica, or else the future one.
+TEST_F(CheckpointTest, AnExchangeThatFailsLeavesOneWholeReplica) {
+  const std::string gone = DirectoryNameOf({"t", 0}, ReplicaDirectoryKind::kDelete, Uuid(5, 6));
+  const std::string future = DirectoryNameOf({"t", 0}, ReplicaDirectoryKind::kFuture, Uuid(5, 7));
+  for (test::IoCall call : {test::IoCall::kRename, test::IoCall::kSyncDirectory}) {
+    for (uint64_t nth : {1, 2}) {
+      for (uint64_t seed = 1; seed <= 20; ++seed) {
+        test::SimFileSystem files(seed);
+        for (const char* directory : {"/from", "/to"}) ASSERT_TRUE(files.CreateDirectories(directory).ok());
+        ASSERT_TRUE(files.SyncDirectory("/").ok());
+        ASSERT_TRUE(CreateReplicaDirectory(files, "/from", {"t", 0}, Uuid(1, 2)).ok());
+        ASSERT_TRUE(CreateReplicaDirectoryNamed(files, "/to", future, Uuid(1, 2)).ok());
+        files.FailNth(call, nth, EIO);
+        DirectoryExchange exchange{"/from", "/to", "t-0", gone, future};
+        EXPECT_FALSE(exchange.Run(files).ok());
+        EXPECT_TRUE(exchange.source_is_there);
+        EXPECT_EQ(exchange.target_failed, nth == 2);
+        files.Cut(seed == 1 ? test::PowerLoss::kEverything : test::PowerLoss::kSomething);
+        EXPECT_TRUE(*files.Exists("/from/t-0")) << static_cast<int>(call) << " " << nth << " " << seed;
+        EXPECT_FALSE(*files.Exists("/to/t-0")) << static_cast<int>(call) << " " << nth << " " << seed;
+      }
+    }
+  }
+}
+
 EpochStart Start(int32_t epoch, int64_t offset) { return {LeaderEpoch(epoch), Offset(offset)}; }
 
 TEST(LeaderEpochCacheTest, EpochsAndStartsAscend) {

@@ -23,7 +23,8 @@ class DataDirectoriesTest : public testing::Test {
     directories_ = std::make_unique<DataDirectories>(
         files_, std::vector<DataDirectories::Directory>{{"/data", Uuid(1, 1)}}, NullLogSink());
     Random random(1);
-    Status loaded = directories_->Load([](const TopicPartition&, const std::optional<Uuid>&) { return true; }, random);
+    auto wanted = [](const TopicPartition&, const std::optional<Uuid>&) { return std::optional(Uuid(1, 1)); };
+    Status loaded = directories_->Load(wanted, random);
     ASSERT_TRUE(loaded.ok()) << loaded.error().message;
   }
   OpenRequest Placed(const std::string& topic, Uuid id) {
@@ -198,6 +199,30 @@ TEST_F(DataDirectoriesTest, AFileThatCannotBeWrittenHindersNoOther) {
   EXPECT_EQ(log::ReadOffsetCheckpoint(files_, "/data/replication-offset-checkpoint")->size(), 1u);
   ASSERT_TRUE(Write({At("a", kA, 5)}).ok());
   EXPECT_EQ(RecoveryPoints().size(), 1u);
+}
+
+// A move was sent elsewhere and could not tidy up, and the node went down inside of the exchange.
+TEST_F(DataDirectoriesTest, OfTwoCopiesTheOneStaysThatTheMetadataNames) {
+  const std::string first_copy = log::DirectoryNameOf({"a", 0}, log::ReplicaDirectoryKind::kFuture, Uuid(9, 1));
+  const std::string second_copy = log::DirectoryNameOf({"a", 0}, log::ReplicaDirectoryKind::kFuture, Uuid(9, 2));
+  for (uint64_t named : {1, 2, 3}) {
+    files_ = test::SimFileSystem(named);
+    ASSERT_TRUE(files_.CreateDirectories("/data").ok());
+    ASSERT_TRUE(files_.CreateDirectories("/other").ok());
+    ASSERT_TRUE(log::CreateReplicaDirectoryNamed(files_, "/data", first_copy, kA).ok());
+    ASSERT_TRUE(log::CreateReplicaDirectoryNamed(files_, "/other", second_copy, kA).ok());
+    directories_ = std::make_unique<DataDirectories>(
+        files_, std::vector<DataDirectories::Directory>{{"/data", Uuid(1, 1)}, {"/other", Uuid(1, 2)}}, NullLogSink());
+    Random random(1);
+    auto wanted = [&](const TopicPartition&, const std::optional<Uuid>&) { return std::optional(Uuid(1, named)); };
+    ASSERT_TRUE(directories_->Load(wanted, random).ok());
+    const bool is_second = named == 2;
+    EXPECT_EQ(*files_.Exists("/data/a-0"), !is_second) << "without a word the first one";
+    EXPECT_EQ(*files_.Exists("/other/a-0"), is_second);
+    EXPECT_FALSE(*files_.Exists("/data/" + first_copy));
+    EXPECT_FALSE(*files_.Exists("/other/" + second_copy));
+    EXPECT_EQ(directories_->DirectoryOf({"a", 0}), Uuid(1, is_second ? 2 : 1));
+  }
 }
 
 }  // namespace

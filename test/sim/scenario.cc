@@ -102,7 +102,7 @@ class Scenario {
   }
 
   void Interrupt() {
-    switch (disk_.is_off() ? -1 : world_.Below(6)) {
+    switch (disk_.is_off() ? -1 : world_.Below(7)) {
       case -1:
         return LosePower();
       case 0:  // kill -9: what was written is there
@@ -123,6 +123,14 @@ class Scenario {
         broker_->PowerOff();
         disk_.Cut(PowerLoss::kSomething);
         break;
+      case 4: {  // right behind the creation of a topic, or while its first records are written
+        const size_t created = beginner_->created();
+        Step(1000 * kMs, [&] { return beginner_->created() > created; });
+        disk_.CutAt(1 + world_.random.Below(40), AnyLoss());
+        Step(20'000 * kMs, [] { return false; });
+        if (!disk_.is_off()) return;
+        return LosePower();
+      }
       default:  // in the middle of a write, a sync, a rename …
         disk_.CutAt(1 + world_.random.Below(200), AnyLoss());
         Step(20'000 * kMs, [] { return false; });
@@ -211,6 +219,9 @@ class Scenario {
     auto maker = MakeTopicMaker(world_, "extra");
     maker_ = maker.get();
     actors_.push_back(std::move(maker));
+    auto beginner = MakeBeginner(world_, "fresh");
+    beginner_ = beginner.get();
+    actors_.push_back(std::move(beginner));
   }
 
   // Nothing new is begun; what is under way comes to its end, in a broker that nobody disturbs.
@@ -228,8 +239,10 @@ class Scenario {
     for (const auto& actor : actors_) {
       if (!actor->idle() && ok()) Complain(actor->name() + " does not come to an end");
     }
-    for (const PartitionName& partition : world_.partitions) {
-      if (ok()) ReadWhole(partition);
+    for (const auto* partitions : {&world_.partitions, &world_.begun}) {
+      for (const PartitionName& partition : *partitions) {
+        if (ok()) ReadWhole(partition);
+      }
     }
     CheckTopics();
     Status stopped = broker_->Stop();
@@ -302,6 +315,7 @@ class Scenario {
   std::string said_;  // by those before, and how each ended
   std::vector<std::unique_ptr<Actor>> actors_;
   TopicMaker* maker_ = nullptr;
+  Beginner* beginner_ = nullptr;
 };
 
 }  // namespace

@@ -556,8 +556,101 @@ class TopicMakerImpl final : public TopicMaker {
   std::map<std::string, Topic> topics_;
 };
 
+// ---- Beginner
+
+class BeginnerImpl final : public Beginner {
+ public:
+  using Beginner::Beginner;
+  bool idle() const override { return !waits_; }
+  size_t created() const override { return created_; }
+
+ private:
+  static constexpr int16_t kCreateVersion = 7;
+  static constexpr int16_t kProduceVersion = 11;
+
+  void OnConnected() override {}
+  void OnLost() override {
+    waits_ = is_creating_ = false;
+    batches_left_ = 0;
+  }
+
+  void OnTurn() override {
+    if (waits_ || world().winding_down) return;
+    if (batches_left_ > 0) return Write();
+    if (asked_ < kMostTopics) Create();
+  }
+
+  void Create() {
+    waits_ = is_creating_ = true;
+    partition_ = {name() + "-" + std::to_string(asked_++), 0};
+    Arena arena;
+    message::CreateTopicsRequest request;
+    auto& topic = request.topics.Add(arena);
+    topic.name = partition_.topic;
+    topic.num_partitions = 1 + world().Below(3);
+    topic.replication_factor = 1;
+    client().Send(request, kCreateVersion);
+    partitions_ = topic.num_partitions;
+  }
+
+  void Write() {
+    waits_ = true;
+    --batches_left_;
+    partition_.index = world().Below(partitions_);
+    acks_ = world().Below(2) == 0 ? 1 : -1;
+    value_ = name() + "." + std::to_string(connections()) + ":" + std::to_string(number_++) + " ";
+    Arena arena;
+    message::ProduceRequest request;
+    request.acks = acks_;
+    request.timeout_ms = 30'000;
+    auto& topic = request.topic_data.Add(arena);
+    topic.name = partition_.topic;
+    auto& partition = topic.partition_data.Add(arena);
+    partition.index = partition_.index;
+    const std::string batch = test::BatchOf({value_}, world().scheduler.clock().WallMs(), {});
+    partition.records = protocol::Records::Of(AsBytes(batch));
+    auto& begun = world().begun;
+    if (std::find(begun.begin(), begun.end(), partition_) == begun.end()) begun.push_back(partition_);
+    client().Send(request, kProduceVersion);
+  }
+
+  void OnAnswer(std::string frame) override {
+    waits_ = false;
+    if (std::exchange(is_creating_, false)) return Created(std::move(frame));
+    auto answer = ReadAnswer<message::ProduceResponse>(std::move(frame), kProduceVersion);
+    if (!answer) return Complain("an answer to Produce that cannot be read");
+    const auto& entry = (*answer)->responses[0].partition_responses[0];
+    if (batches_left_ == 0) Pause(100'000'000);
+    if (entry.error_code != 0) return Refused(partition_.ToString() + " answers Produce with " + NameOf(entry.error_code));
+    if (acks_ == 1 && power_failed()) return;
+    auto promise = acks_ == 1 ? Ledger::Promise::kUntilPowerFails : Ledger::Promise::kForEver;
+    world().ledger.Acknowledged(partition_, entry.base_offset, value_, promise);
+  }
+
+  void Created(std::string frame) {
+    auto answer = ReadAnswer<message::CreateTopicsResponse>(std::move(frame), kCreateVersion);
+    if (!answer) return Complain("an answer to CreateTopics that cannot be read");
+    if ((*answer)->topics[0].error_code != 0) return Refused("CreateTopics: " + NameOf((*answer)->topics[0].error_code));
+    ++created_;
+    batches_left_ = 1 + world().Below(4);
+  }
+
+  bool waits_ = false;
+  bool is_creating_ = false;  // that is what it waits for
+  size_t asked_ = 0, created_ = 0;
+  PartitionName partition_;
+  int32_t partitions_ = 0;
+  int32_t batches_left_ = 0;
+  int16_t acks_ = -1;
+  std::string value_;  // under way
+  int64_t number_ = 0;
+};
+
 }  // namespace
 
+std::unique_ptr<Beginner> MakeBeginner(World& world, std::string name) {
+  return std::make_unique<BeginnerImpl>(world, std::move(name));
+}
 std::unique_ptr<Actor> MakeProducer(World& world, std::string name, ProducerKind kind, int32_t most_value_bytes) {
   return std::make_unique<Producer>(world, std::move(name), kind, most_value_bytes);
 }

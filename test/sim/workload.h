@@ -5,6 +5,7 @@
 //   Consumer    fetches all partitions from the beginning, waiting for more; with or without a session
 //   Committer   commits ever higher offsets for a group of its own
 //   TopicMaker  creates topics and deletes some of them
+//   Beginner    creates topics and writes to each at once
 //
 // Ledger is the truth that is held against what the broker says: what it acknowledged, and what it showed. Of every
 // partition:
@@ -81,6 +82,7 @@ struct World {
   Random random;
   Ledger ledger;
   std::vector<PartitionName> partitions;  // that are written and read
+  std::vector<PartitionName> begun;       // that a Beginner has written to
   bool winding_down = false;              // producers finish what they have begun
   int32_t Below(int32_t bound) { return static_cast<int32_t>(random.Below(static_cast<uint64_t>(bound))); }
 };
@@ -146,5 +148,15 @@ class TopicMaker : public Actor {
   virtual void Check(const std::map<std::string, Uuid>& topics) = 0;
 };
 std::unique_ptr<TopicMaker> MakeTopicMaker(World& world, std::string name);
+
+// The records that it is promised are the first ones of their partitions, or nearly.
+class Beginner : public Actor {
+ public:
+  using Actor::Actor;
+  // Topics whose creation was answered. So many at most.
+  static constexpr size_t kMostTopics = 12;
+  virtual size_t created() const = 0;
+};
+std::unique_ptr<Beginner> MakeBeginner(World& world, std::string name);
 
 }  // namespace kb::sim
