@@ -59,7 +59,8 @@ void GroupShard::Impl::WriteTombstones(Step& step, const std::set<std::string>& 
 // In that order, too.
 void GroupShard::Impl::WriteLostTombstones(Step& step, Group& group, size_t most) {
   for (; most > 0 && !group.lost_tombstones.empty(); --most) {
-    step.Write({std::move(group.lost_tombstones.extract(std::prev(group.lost_tombstones.end())).value()), std::nullopt});
+    step.Write(
+        {std::move(group.lost_tombstones.extract(std::prev(group.lost_tombstones.end())).value()), std::nullopt});
   }
 }
 
@@ -86,6 +87,7 @@ void GroupShard::Impl::MendLog(Step& step, Group& group) {
     // Alone it would do to bring the classic group back; the rest is for the day when it is a consumer group again.
     GroupRecord record = group.ToRecord(group.CurrentAssignments());
     record.generation_id = GenerationOfAssignments(group);
+    group.has_record = true;  // here already: what is being done may be to make it a consumer group again
     return step.Write(EncodeGroup(group.id, record));
   }
   ConsumerGroup& consumer = *group.consumer;
