@@ -10,7 +10,7 @@ namespace kb::load {
 namespace {
 
 constexpr double kWidth = 900, kHeight = 540;
-constexpr double kLeft = 80, kRight = 30, kTop = 50, kBottom = 60;
+constexpr double kLeft = 80, kRight = 45, kTop = 50, kBottom = 60;
 constexpr double kMostAbove = 0.5, kLeastAbove = 1e-5;
 constexpr const char* kColours[] = {"#0b62a8", "#d1581c", "#3a8a3a", "#8a3a8a"};
 

@@ -3,12 +3,14 @@
 answers errors, closes, or says nothing: none of which may come out as throughput."""
 import json
 import os
+import signal
 import socket
 import struct
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 import xml.etree.ElementTree
 
@@ -137,6 +139,26 @@ class Modes(harness.BrokerTest, Checks):
                                                                              consumers=3))
         self.assertEqual((100, 100), (found["messages"], found["delivered"]))
 
+    def test_a_stall_is_in_the_latency_of_every_message_that_was_due_in_it(self):
+        """Of 1,000 messages two hundred are due while either side stands still. A generator that waits for one answer before it
+        sends the next, or that counts from when it sent, would show one of them, or none."""
+        for who in ("broker", "generator"):
+            flags = {"port": self.broker.port, "mode": "latency", "rate": 200, "seconds": 5, **self.flags(self.topic())}
+            generator = harness.Process([LOAD, "--json", "--progress"] + ["--%s=%s" % flag for flag in flags.items()])
+            self.addCleanup(generator.end)
+            generator.wait_for_line(r"CPU$")  # the first second is over
+            stopped = self.broker.process if who == "broker" else generator
+            stopped.signal(signal.SIGSTOP)
+            time.sleep(1)
+            stopped.signal(signal.SIGCONT)
+            self.assertEqual(0, generator.wait(60), generator.output())
+            found = json.loads(generator.lines[-1])
+            self.assertEqual((1000, 1000), (found["messages"], found["delivered"]))
+            self.assertGreater(found["max_us"], 900000, who)
+            self.assertGreater(found["p90_us"], 100000, who)
+            if who == "generator":
+                self.assertGreater(found["late_max_us"], 900000)
+
     def test_mixed_reads_the_backlog_in_its_second_half_only(self):
         topic, backlog = self.topic(), self.topic(partitions=2)
         self.good(self.broker.port, "produce", **self.flags(backlog, partitions=2, connections=2, records=10, requests=200))
@@ -217,7 +239,7 @@ class Limit(unittest.TestCase, Checks):
     def tearDown(self):
         """Nothing that was asked of it has ended it; SIGTERM does."""
         if hasattr(self, "process"):
-            self.process.signal(15)
+            self.process.signal(signal.SIGTERM)
             self.assertEqual(0, self.process.wait(), self.process.output())
 
     def flags(self, **flags):
