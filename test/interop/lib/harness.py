@@ -212,12 +212,16 @@ class Broker:
             return self.wrapper + oracle_java(self.oracle, *options) + ["kafka.Kafka", self.properties]
         return self.wrapper + WRAPPER + [BROKER, self.properties] + self.arguments
 
-    def start(self):
-        self.write_properties()
+    def format(self):
+        """What Apache Kafka needs before its first start, and our broker does by itself."""
         if self.oracle and not os.path.exists(os.path.join(self.data, "meta.properties")):
             subprocess.run(oracle_java(self.oracle, *QUICK_JVM) + [
                 "kafka.tools.StorageTool", "format", "-t", "MMvRdwH_R1O3ixIh1-EdSw", "-c", self.properties],
                            check=True, capture_output=True)
+
+    def start(self):
+        self.write_properties()
+        self.format()
         self.process = Process(self.command(), cwd=self.folder, env=self.env)
         self.process.wait_for_line("Kafka Server started")
         self._wait_until_served()
@@ -299,15 +303,19 @@ class Broker:
             topic = answer["topics"][0]
             if topic["errorCode"]:
                 raise AssertionError("create %s: error %d %s" % (name, topic["errorCode"], topic.get("errorMessage")))
-            deadline = time.monotonic() + 30
-            while time.monotonic() < deadline:
-                listed = connection.call("Metadata", 12, topics=[{"name": name}])["topics"][0]
-                if listed["errorCode"] == 0 and len(listed["partitions"]) == partitions and \
-                        all(p["errorCode"] == 0 and p["leaderId"] >= 0 for p in listed["partitions"]):
-                    if all(self._serves(connection, name, p["partitionIndex"]) for p in listed["partitions"]):
-                        return topic["topicId"]
-                time.sleep(0.02)
-            raise AssertionError("topic %s is not served" % name)
+            self.wait_until_topic_is_served(connection, name, partitions)
+            return topic["topicId"]
+
+    def wait_until_topic_is_served(self, connection, name, partitions):
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            listed = connection.call("Metadata", 12, topics=[{"name": name}])["topics"][0]
+            if listed["errorCode"] == 0 and len(listed["partitions"]) == partitions and \
+                    all(p["errorCode"] == 0 and p["leaderId"] >= 0 for p in listed["partitions"]):
+                if all(self._serves(connection, name, p["partitionIndex"]) for p in listed["partitions"]):
+                    return
+            time.sleep(0.02)
+        raise AssertionError("topic %s is not served" % name)
 
     @staticmethod
     def _serves(connection, name, partition):
