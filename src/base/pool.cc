@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <bit>
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <utility>
 
 namespace kb {
 namespace {
@@ -49,11 +51,52 @@ struct FreePiece {
 // the memory back and from then on nothing is kept.
 struct Kept {
   std::array<FreePiece*, kClasses> first;
+  std::array<uint16_t, kSmallClasses> count;
   size_t bytes;
+  size_t next_to_go;
   bool closed;
 };
 
 thread_local constinit Kept kept{};
+
+// Where small pieces wander from one thread to the other (what a request leaves with another reactor is freed there), one gathers
+// them and the other runs short. So who has many leaves a chain of them here, one for each class, and who has none takes it.
+constexpr uint16_t kChain = 32;
+constinit std::array<std::atomic<FreePiece*>, kSmallClasses> left_for_others{};
+
+void LeaveSome(size_t size_class) {
+  if (left_for_others[size_class].load(std::memory_order_relaxed) != nullptr) return;
+  FreePiece* first = kept.first[size_class];
+  FreePiece* last = first;
+  for (uint16_t i = 1; i < kChain; ++i) last = last->next;
+  FreePiece* rest = std::exchange(last->next, nullptr);
+  FreePiece* none = nullptr;
+  if (!left_for_others[size_class].compare_exchange_strong(none, first, std::memory_order_release)) {
+    last->next = rest;
+    return;
+  }
+  kept.first[size_class] = rest;
+  kept.count[size_class] = static_cast<uint16_t>(kept.count[size_class] - kChain);
+  kept.bytes -= kChain * SizeOf(size_class);
+}
+
+// Of an empty class. Whether there was something.
+bool TakeLeft(size_t size_class) {
+  if (left_for_others[size_class].load(std::memory_order_relaxed) == nullptr) return false;
+  FreePiece* chain = left_for_others[size_class].exchange(nullptr, std::memory_order_acquire);
+  if (chain == nullptr) return false;
+  kept.first[size_class] = chain;
+  kept.count[size_class] = kChain;
+  kept.bytes += kChain * SizeOf(size_class);
+  return true;
+}
+
+void* TakeFirst(size_t size_class) {
+  FreePiece* piece = std::exchange(kept.first[size_class], kept.first[size_class]->next);
+  kept.bytes -= SizeOf(size_class);
+  if (size_class < kSmallClasses) --kept.count[size_class];
+  return piece;
+}
 
 struct Closer {
   Closer() = default;
@@ -72,15 +115,16 @@ struct Closer {
 
 thread_local Closer closer;
 
-// Gives up larger pieces for one of this class: a burst of large requests must not take the place of the small ones.
+// Gives up pieces of other classes for one of this class, of all in turn: a burst of requests of one kind must not take the
+// place of those that come then.
 bool MakeRoom(size_t size_class) {
-  for (size_t larger = kClasses; kept.bytes + SizeOf(size_class) > Pool::kMostKeptBytes;) {
-    while (larger > size_class && kept.first[larger - 1] == nullptr) --larger;
-    if (larger <= size_class + 1) return false;
-    FreePiece* piece = kept.first[larger - 1];
-    kept.first[larger - 1] = piece->next;
-    kept.bytes -= SizeOf(larger - 1);
-    std::free(piece);
+  size_t passed = 0;
+  while (kept.bytes + SizeOf(size_class) > Pool::kMostKeptBytes) {
+    if (++passed > kClasses) return false;
+    kept.next_to_go = (kept.next_to_go + 1) % kClasses;
+    if (kept.next_to_go == size_class || kept.first[kept.next_to_go] == nullptr) continue;
+    std::free(TakeFirst(kept.next_to_go));
+    passed = 0;
   }
   return true;
 }
@@ -96,11 +140,10 @@ void* FromHeap(size_t size) {
 void* Pool::Allocate(size_t size) {
   if (!kKeep || size > kLargest) return FromHeap(size);
   const size_t size_class = ClassOf(size);
-  FreePiece* piece = kept.first[size_class];
-  if (piece == nullptr) return FromHeap(SizeOf(size_class));
-  kept.first[size_class] = piece->next;
-  kept.bytes -= SizeOf(size_class);
-  return piece;
+  if (kept.first[size_class] == nullptr && !(size_class < kSmallClasses && TakeLeft(size_class))) {
+    return FromHeap(SizeOf(size_class));
+  }
+  return TakeFirst(size_class);
 }
 
 void Pool::Free(void* memory, size_t size) noexcept {
@@ -112,6 +155,7 @@ void Pool::Free(void* memory, size_t size) noexcept {
   piece->next = kept.first[size_class];
   kept.first[size_class] = piece;
   kept.bytes += SizeOf(size_class);
+  if (size_class < kSmallClasses && ++kept.count[size_class] >= 2 * kChain) LeaveSome(size_class);
 }
 
 void* Pool::Resize(void* memory, size_t old, size_t size) {

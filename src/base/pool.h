@@ -4,9 +4,9 @@
 //   Pooled            a base class: `new` and `delete` of the derived class go to the pool
 //   PoolAllocator<T>  for containers and std::allocate_shared; PoolVector<T>, PoolString
 //
-// Each piece is a block of its own from the heap: it may be freed on another thread and then stays there. At most
-// kMostKeptBytes are kept per thread, in pieces of at most kLargest; what is larger comes from the heap and goes back
-// to it. Under AddressSanitizer nothing is kept, so that a use after the end is seen.
+// Each piece is a block of its own from the heap: it may be freed on another thread and then stays there, until some of
+// them are handed on. At most kMostKeptBytes are kept per thread, in pieces of at most kLargest; what is larger comes from
+// the heap and goes back to it. Under AddressSanitizer nothing is kept, so that a use after the end is seen.
 #pragma once
 
 #include <cstddef>

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
+#include <thread>
 #include <vector>
 
 namespace kb {
@@ -64,6 +66,24 @@ TEST(PoolTest, ABurstOfLargePiecesLeavesRoomForSmallOnes) {
   Pool::Free(small, 100);
   EXPECT_EQ(Pool::Allocate(100), small) << "it was kept";
   Pool::Free(small, 100);
+}
+
+// One thread only takes, others only give back.
+TEST(PoolTest, PiecesThatWanderToAnotherThreadComeBack) {
+  if (!kKeeps) GTEST_SKIP() << "under the address sanitizer nothing is kept";
+  constexpr size_t kSize = 3000;
+  for (int round = 0; round < 20; ++round) {
+    std::vector<void*> pieces;
+    for (int i = 0; i < 200; ++i) pieces.push_back(Pool::Allocate(kSize));
+    std::thread other([&] {
+      for (void* piece : pieces) Pool::Free(piece, kSize);  // of these, some are left for others
+    });
+    other.join();
+    std::vector<void*> came_back;
+    for (int i = 0; i < 32; ++i) came_back.push_back(Pool::Allocate(kSize));
+    for (void* piece : came_back) EXPECT_EQ(std::count(pieces.begin(), pieces.end(), piece), 1) << "round " << round;
+    for (void* piece : came_back) Pool::Free(piece, kSize);
+  }
 }
 
 TEST(PoolTest, ContainersAndSharedPointersUseIt) {

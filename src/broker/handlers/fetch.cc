@@ -187,8 +187,8 @@ class FetchWork {
   Subscription Subscribe(Shard& home, const PoolVector<size_t>& places, const PoolVector<size_t>& asked, int64_t share,
                          const std::shared_ptr<reactor::Completion<void>>& woken, reactor::Reactor* here) {
     // `woken` is this reactor's: it is only carried there and back. What fires after the fetch went on finds nobody.
-    auto fire = [weak = std::weak_ptr(woken), here] {
-      here->Post([weak] {
+    auto fire = [weak = std::weak_ptr(woken), here]() mutable {
+      here->Post([weak = std::move(weak)] {
         if (auto still_there = weak.lock()) still_there->TrySet();
       });
     };
