@@ -262,6 +262,18 @@ void DecideAssignDirectories(const MetadataImage& image, BrokerId broker,
   }
 }
 
+void DecideCordon(const MetadataImage& image, BrokerId broker, std::vector<Uuid> directories, RecordList& records) {
+  const metadata::BrokerRegistration* registration = image.FindBroker(broker);
+  if (registration == nullptr || VersionsOf(image).broker_registration_change_most < 3) return;
+  std::vector<Uuid> present = registration->cordoned_directories.value_or(std::vector<Uuid>());
+  std::sort(present.begin(), present.end());
+  std::sort(directories.begin(), directories.end());
+  if (present == directories) return;
+  Arena arena;
+  auto cordoned = [&](auto& record) { record.cordoned_log_dirs = ToWire(arena, directories); };
+  AddRegistrationChange(image, broker, 3, cordoned, records);
+}
+
 ProducerIdBlock DecideProducerIdBlock(const MetadataImage& image, BrokerId broker, BrokerEpoch broker_epoch,
                                       RecordList& records) {
   const metadata::BrokerRegistration* registration = image.FindBroker(broker);

@@ -60,6 +60,10 @@ Refusal DecideUnregister(const metadata::MetadataImage& image, BrokerId node, Br
 void DecideAssignDirectories(const metadata::MetadataImage& image, BrokerId broker,
                              const std::vector<std::pair<PartitionId, Uuid>>& places, metadata::RecordList& records);
 
+// Keeps new replicas out of these directories of a broker, where the image says something else and can say so at all.
+void DecideCordon(const metadata::MetadataImage& image, BrokerId broker, std::vector<Uuid> directories,
+                  metadata::RecordList& records);
+
 // Producer ids.
 inline constexpr int32_t kProducerIdBlockSize = 1000;
 struct ProducerIdBlock {

@@ -24,6 +24,7 @@ using metadata::RecordList;
 using Context = ConfigDecisionContext;
 
 constexpr std::string_view kMinInsyncReplicas = "min.insync.replicas";
+constexpr std::string_view kCordonedLogDirs = "cordoned.log.dirs";
 
 // One key of one resource, of either request.
 struct Change {
@@ -218,6 +219,9 @@ class Alteration {
       if (key == kMinInsyncReplicas) {
         if (ConfigRefusal refusal = CheckMinInsyncReplicas(value)) return refusal;
       }
+      if (key == kCordonedLogDirs) {
+        if (ConfigRefusal refusal = CheckCordoned()) return refusal;
+      }
       if (value.has_value() && value->size() > kMostValueBytes) {
         return InvalidConfig(key + ": a value has at most " + std::to_string(kMostValueBytes) + " bytes, this one " +
                              std::to_string(value->size()));
@@ -257,6 +261,12 @@ class Alteration {
       next_.erase(key);
     }
     writes_.emplace_back(key, std::move(value));
+  }
+
+  ConfigRefusal CheckCordoned() const {
+    constexpr int16_t kSince = 30;  // metadata.version 4.3-IV0
+    if (resource_.type != ConfigResourceType::kBroker || context_.image.metadata_version() >= kSince) return {};
+    return InvalidConfig("cordoned.log.dirs needs metadata.version 4.3-IV0, and the cluster has a lower one");
   }
 
   // Who may lead is reckoned with one number for the whole cluster.
@@ -351,14 +361,34 @@ class Decider {
     if (unresolved) return unresolved;
     if (wish.replaces) alteration.DeleteUnnamed(wish);
     if (ConfigRefusal refusal = alteration.Check()) return refusal;
+    const bool is_new = !alteration.writes().empty() && context_.image.ConfigsOf(resource.type, resource.name).empty();
+    if (is_new && !HasRoomFor(resource.type)) {
+      return {ErrorCode::kPolicyViolation, std::to_string(kMostNamedResources) +
+                                               " resources of this type have values already; delete those of another"};
+    }
     AddRecords(resource, alteration.writes(), changes_);
     AddClearElr(context_, resource, alteration.writes(), cleared_);
     return {};
   }
 
+  // Of those that need not exist. Counts this one.
+  bool HasRoomFor(ConfigResourceType type) {
+    if (type != ConfigResourceType::kGroup && type != ConfigResourceType::kClientMetrics) return true;
+    if (!known_.has_value()) {
+      known_.emplace();
+      context_.image.ForEachConfigResource(
+          [&](const ConfigResource& one, const ConfigValues&) { ++(*known_)[one.type]; });
+    }
+    size_t& count = (*known_)[type];
+    if (count >= kMostNamedResources) return false;
+    ++count;
+    return true;
+  }
+
   const Context& context_;
   const std::vector<Wish> wishes_;
   std::map<std::pair<int8_t, std::string_view>, int> mentions_;
+  std::optional<std::map<ConfigResourceType, size_t>> known_;  // resources with values, where that had to be counted
   RecordList changes_, cleared_;
 };
 

@@ -25,6 +25,9 @@ namespace kb::controller {
 enum class ConfigOperation : int8_t { kSet = 0, kDelete = 1, kAppend = 2, kSubtract = 3 };
 
 inline constexpr size_t kMostConfigRecords = 10'000;  // of one request; POLICY_VIOLATION above
+// Groups, and likewise subscriptions of client metrics, that have values of their own: anybody can make up names of
+// them. POLICY_VIOLATION for one more.
+inline constexpr size_t kMostNamedResources = 10'000;
 inline constexpr size_t kMostValueBytes = INT16_MAX;  // of one value; INVALID_CONFIG above
 
 struct ConfigDecisionContext {

@@ -335,6 +335,13 @@ Offset Controller::AssignDirectories(const std::vector<std::pair<PartitionId, Uu
   return ProposeInParts(records);
 }
 
+void Controller::CordonDirectories(const std::vector<Uuid>& directories) {
+  if (stopped_) return;
+  RecordList records;
+  DecideCordon(working(), node_id(), directories, records);
+  Propose(records);
+}
+
 Decided<message::AlterConfigsResponse> Controller::AlterConfigs(const message::AlterConfigsRequest& request,
                                                                 const ConfigRules& rules, bool at_controller,
                                                                 Arena& arena) {

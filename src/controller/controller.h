@@ -91,6 +91,8 @@ class Controller {
       const message::AlterPartitionReassignmentsRequest& request, Arena& arena);
   // Records where replicas of this node lie. Returns what to wait for. After Stop nothing happens.
   Offset AssignDirectories(const std::vector<std::pair<PartitionId, Uuid>>& places);
+  // Replicas are placed in other directories of this node, if there are any. After Stop nothing happens.
+  void CordonDirectories(const std::vector<Uuid>& directories);
   Decided<ProducerIdBlock> AllocateProducerIds(BrokerId broker, BrokerEpoch broker_epoch);
 
   // rules: only during the call. at_controller: asked on a controller's listener.

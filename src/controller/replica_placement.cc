@@ -21,6 +21,17 @@ std::vector<Uuid> UsableDirectories(const BrokerRegistration& registration) {
   return usable.empty() ? registration.directories : usable;
 }
 
+bool MayTakeReplicas(const MetadataImage& image, BrokerId id, const BrokerRegistration& registration) {
+  if (!image.IsUsable(id)) return false;
+  if (!registration.cordoned_directories) return true;
+  const std::vector<Uuid>& all = registration.directories;
+  const std::vector<Uuid>& cordoned = *registration.cordoned_directories;
+  auto is_cordoned = [&](const Uuid& one) {
+    return std::find(cordoned.begin(), cordoned.end(), one) != cordoned.end();
+  };
+  return all.empty() || !std::all_of(all.begin(), all.end(), is_cordoned);
+}
+
 }  // namespace
 
 Uuid DirectoryChooser::Choose(BrokerId broker) {
@@ -55,7 +66,7 @@ Refusal PlaceReplicas(const MetadataImage& image, Random& random, int32_t first,
                       int16_t replication_factor, std::vector<BrokerIds>& placed) {
   std::vector<BrokerId> brokers;
   for (const auto& [id, broker] : image.brokers()) {
-    if (image.IsUsable(id)) brokers.push_back(id);
+    if (MayTakeReplicas(image, id, broker)) brokers.push_back(id);
   }
   if (static_cast<size_t>(replication_factor) > brokers.size()) {
     return {ErrorCode::kInvalidReplicationFactor, "a replication factor of " + std::to_string(replication_factor) +

@@ -29,8 +29,8 @@ class DirectoryChooser {
   std::map<BrokerId, std::map<Uuid, int64_t>> replicas_;
 };
 
-// Adds the replicas of `count` partitions from `first` on, in stripes over the usable brokers from a random one.
-// INVALID_REPLICATION_FACTOR when there are too few.
+// Adds the replicas of `count` partitions from `first` on, in stripes from a random broker on, over those that are
+// usable and have a data directory that is not cordoned. INVALID_REPLICATION_FACTOR when there are too few.
 Refusal PlaceReplicas(const metadata::MetadataImage& image, Random& random, int32_t first, int32_t count,
                       int16_t replication_factor, std::vector<metadata::BrokerIds>& placed);
 

@@ -79,14 +79,14 @@ Refusal Check(const metadata::MetadataImage&, const Upsertion& upsertion) {
   return {};
 }
 
+// What is wrong with the first mention of a user counts before that there is another.
 Refusal Check(const metadata::MetadataImage& image, const Wish& wish) {
-  if (wish.is_repeated) {
-    return {ErrorCode::kDuplicateResource, "the request changes a user's credentials more than once"};
-  }
   if (image.metadata_version() < metadata::kScramSince) {
     return {ErrorCode::kUnsupportedVersion, "the cluster's metadata.version has no SCRAM credentials"};
   }
-  return std::visit([&](const auto* change) { return Check(image, *change); }, wish.change);
+  Refusal refusal = std::visit([&](const auto* change) { return Check(image, *change); }, wish.change);
+  if (refusal || !wish.is_repeated) return refusal;
+  return {ErrorCode::kDuplicateResource, "the request changes a user's credentials more than once"};
 }
 
 void Write(const Deletion& deletion, metadata::RecordList& records) {

@@ -219,7 +219,7 @@ Refusal CheckNewTopic(const Context& context, const CreatableTopic& topic, NewTo
 
 // records: of this topic.
 void AddTopic(const Context& context, DirectoryChooser& directories, const CreatableTopic& topic,
-              const NewTopic& created, int16_t version, CreatableTopicResult& result, RecordList& records) {
+              const NewTopic& created, CreatableTopicResult& result, RecordList& records) {
   Uuid id = context.random.NextUuid();
   message::TopicRecord record;
   record.name = topic.name;
@@ -232,7 +232,6 @@ void AddTopic(const Context& context, DirectoryChooser& directories, const Creat
   result.topic_id = id;
   result.num_partitions = static_cast<int32_t>(created.placed.size());
   result.replication_factor = static_cast<int16_t>(created.placed.front().size());
-  if (version >= 5) context.rules.DescribeTopicConfigs(created.overrides, context.arena, result.configs);
 }
 
 // Counted over the whole request, whatever else is wrong with its topics.
@@ -276,12 +275,19 @@ message::CreateTopicsResponse DecideCreateTopics(const Context& context, const m
   bool too_much = AsksForTooMuch(context, request, left_out);
   RecordList created_records;
   DirectoryChooser directories(context.image);
+  decltype(CreatableTopicResult::configs) defaults;  // of all topics that have no values of their own
   for (const CreatableTopic& topic : request.topics) {
     if (Contains(left_out, topic.name)) continue;
     NewTopic created;
     Refusal refusal = too_much ? kTooManyPartitions : CheckNewTopic(context, topic, created);
     CreatableTopicResult& result = AddResult(context, response, topic.name, refusal);
-    if (!refusal) AddTopic(context, directories, topic, created, version, result, created_records);
+    if (refusal) continue;
+    AddTopic(context, directories, topic, created, result, created_records);
+    if (version < 5) continue;
+    const bool has_defaults = created.overrides.empty();
+    if (has_defaults) result.configs = defaults;
+    if (result.configs.empty()) context.rules.DescribeTopicConfigs(created.overrides, context.arena, result.configs);
+    if (has_defaults) defaults = result.configs;
   }
   // A request is one atomic append, and that has a bound.
   if (created_records.size() > static_cast<size_t>(kMostPartitionsPerRequest)) {

@@ -279,6 +279,7 @@ TEST_F(ScramDecisionsTest, EachUserFailsAlone) {
 TEST_F(ScramDecisionsTest, TwoWishesForOneUserAreRefused) {
   EXPECT_EQ(Alter({}, {{"x", 1}, {"x", 2}, {"y"}}), (Codes{{"x", 92}, {"y", 0}}));
   EXPECT_EQ(Alter({{"y", 1}}, {{"y", 1}}), (Codes{{"y", 92}}));
+  EXPECT_EQ(Alter({{"nobody", 1}}, {{"nobody"}}), (Codes{{"nobody", 91}})) << "the first mistake counts";
   EXPECT_EQ(image().scram_credentials().size(), 1u);
 }
 

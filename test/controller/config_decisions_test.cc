@@ -2,8 +2,11 @@
 // as recorded in test/golden/config/alter.jsonl.
 #include "controller/config_decisions.h"
 
+#include <algorithm>
+
 #include "controller/support.h"
 #include "message/config_record.h"
+#include "message/feature_level_record.h"
 #include "message/register_broker_record.h"
 #include "message/topic_record.h"
 #include "metadata/builder.h"
@@ -276,6 +279,37 @@ TEST_F(ConfigDecisionsTest, BoundsOfAValueAndOfARequest) {
   EXPECT_THAT(Records(), IsEmpty());
   changes.pop_back();
   EXPECT_THAT(AlterTopic(changes), ElementsAre("NONE"));
+}
+
+TEST_F(ConfigDecisionsTest, GroupsWithValuesAreBoundedInNumber) {
+  auto group = [](size_t i, Change change) {
+    return Wanted{ConfigResourceType::kGroup, "group-" + std::to_string(i), {std::move(change)}};
+  };
+  std::vector<Wanted> groups;
+  for (size_t i = 0; i < kMostNamedResources; ++i) groups.push_back(group(i, {kSet, "one", "1"}));
+  groups.push_back({ConfigResourceType::kClientMetrics, "subscription", {{kSet, "one", "1"}}});
+  const std::vector<std::string> codes = Alter(groups, /*validate_only=*/true);
+  EXPECT_EQ(std::count(codes.begin(), codes.end(), "NONE"), 0) << "one record more than a request may make";
+  groups.pop_back();
+  EXPECT_EQ(Alter(groups).back(), "NONE");
+  const std::vector<Wanted> more = {group(0, {kSet, "one", "2"}),
+                                    group(kMostNamedResources, {kSet, "one", "1"}),
+                                    {ConfigResourceType::kClientMetrics, "subscription", {{kSet, "one", "1"}}}};
+  EXPECT_THAT(Alter(more), ElementsAre("NONE", "POLICY_VIOLATION", "NONE"));
+  EXPECT_THAT(Alter({group(0, {kDelete, "one", std::nullopt})}), ElementsAre("NONE"));
+  EXPECT_THAT(Alter({group(kMostNamedResources, {kSet, "one", "1"})}), ElementsAre("NONE"));
+}
+
+TEST_F(ConfigDecisionsTest, DirectoriesAreCordonedWhereTheMetadataCanSaySo) {
+  const std::vector<Wanted> wanted = {{ConfigResourceType::kBroker, "1", {{kSet, "cordoned.log.dirs", "/a"}}}};
+  EXPECT_THAT(Alter(wanted), ElementsAre("NONE"));
+  message::FeatureLevelRecord feature;
+  feature.name = "metadata.version";
+  feature.feature_level = 29;
+  RecordList records;
+  records.Add(feature);
+  Replay(records);
+  EXPECT_THAT(Alter(wanted), ElementsAre("INVALID_CONFIG"));
 }
 
 TEST_F(ConfigDecisionsTest, WhereNothingCanBeWrittenNothingSucceeds) {

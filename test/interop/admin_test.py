@@ -26,7 +26,6 @@ NEEDS = {
 DIFFERENT = {
     "describeFeatures finalized": "formatting leaves out transactions, share and streams groups, which are not served yet",
     "updateFeatures kraft.version 1 UPGRADE": "a quorum of controller.quorum.voters is not made a dynamic one yet",
-    "alterUserScramCredentials twice": "a user named twice is told so, also where his deletion would find nobody",
     "deleteConsumerGroups without offsets": "a group is gone with its last offset, not at a clean-up ten minutes later",
 }
 
