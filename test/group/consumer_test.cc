@@ -305,6 +305,19 @@ TEST_F(ConsumerStaticTest, AMemberThatLeavesForAWhileKeepsItsPartitions) {
   EXPECT_EQ(ErrorOf(Beat("a", 3)), kUnknownMemberId);
 }
 
+// Whoever has let go unasked must say all: an assignment is told once, and again to those who ask as if for the first
+// time.
+TEST_F(ConsumerStaticTest, OneWhoseLeavingWasLostIsToldWhatItHasWhenItSaysAll) {
+  Send(StaticBeatRequest("a", "i", -2));
+  log_.pop_back();  // another broker, which has not seen that
+  Restart();
+  ConsumerGroupHeartbeatRequest request = Owning("a", "i", 3, {});
+  EXPECT_EQ(Told(Send(request)), "a@3");
+  request.rebalance_timeout_ms = 30'000;
+  request.subscribed_topic_names = {"t"};
+  EXPECT_EQ(Told(Send(request)), "a@3 t:0,1");
+}
+
 TEST_F(ConsumerStaticTest, ItMayComeBackUnderItsOldId) {
   Send(StaticBeatRequest("a", "i", -2));
   EXPECT_EQ(Told(Send(StaticJoinRequest("a", "i", {"t"}))), "a@3 t:0,1");

@@ -60,6 +60,9 @@ struct Client {
   int32_t epoch = 0;  // or generation
   std::vector<int32_t> owned;
   int64_t seen_ms = 0;  // when it last heard from the broker
+  // What it waits for. By client: until a static member has its answer, it has no id to be told by.
+  std::optional<Ticket> join;
+  std::optional<Ticket> sync;
 };
 
 class MixedTest : public ShardFixture {
@@ -143,27 +146,24 @@ class MixedTest : public ShardFixture {
       client.id = Joined(join).member_id;
       join = Join(ClassicJoin(client));
     }
-    joins_[client.id] = join;
+    client.join = join;
     return FinishJoin(client);
   }
   // False while a classic group waits for its other members.
   bool FinishJoin(Client& client) {
-    Ticket join = joins_[client.id];
-    if (!Answered(join)) return false;
-    joins_.erase(client.id);
-    const JoinGroupResponse joined = Joined(join);
+    if (!Answered(*client.join)) return false;
+    const JoinGroupResponse joined = Joined(*std::exchange(client.join, std::nullopt));
     if (joined.error != ErrorCode::kNone) return true;
     client.id = joined.member_id;
     client.epoch = joined.generation_id;
     std::vector<MemberAssignment> assignments;
     if (joined.leader == client.id) assignments = Deal(joined.members);
-    syncs_[client.id] = SyncAs(client, assignments);
+    client.sync = SyncAs(client, assignments);
     return FinishSync(client);
   }
   bool FinishSync(Client& client) {
-    Ticket sync = syncs_[client.id];
-    if (!Answered(sync)) return false;
-    syncs_.erase(client.id);
+    if (!Answered(*client.sync)) return false;
+    const Ticket sync = *std::exchange(client.sync, std::nullopt);
     if (Synced(sync).error != ErrorCode::kNone) return true;
     std::vector<int32_t> assigned = PartitionsIn(Synced(sync).assignment);
     const bool gives_up = std::any_of(client.owned.begin(), client.owned.end(), [&](int32_t p) {
@@ -258,16 +258,16 @@ class MixedTest : public ShardFixture {
   bool Turn(Client& client) {
     const bool is_late = client.seen_ms != 0 && client.seen_ms + kSessionMs <= now_.monotonic_ms;
     if (is_late) {  // it knows that it may own nothing any more, and begins anew
-      joins_.erase(client.id);
-      syncs_.erase(client.id);
+      client.join.reset();
+      client.sync.reset();
       client.owned.clear();
       client.epoch = 0;
       if (client.classic) client.id.clear();
     }
     client.seen_ms = now_.monotonic_ms;
     if (!client.classic) return ConsumerTurn(client);
-    if (joins_.contains(client.id)) return FinishJoin(client);
-    if (syncs_.contains(client.id)) return FinishSync(client);
+    if (client.join.has_value()) return FinishJoin(client);
+    if (client.sync.has_value()) return FinishSync(client);
     return ClassicTurn(client);
   }
   // Until nobody has anything to do: then all that is there has an owner.
@@ -277,7 +277,7 @@ class MixedTest : public ShardFixture {
       busy = false;
       for (Client* client : clients_) busy |= Turn(*client);
       Pass(1'000);
-      busy |= !joins_.empty() || !syncs_.empty();
+      for (Client* client : clients_) busy |= client->join.has_value() || client->sync.has_value();
     }
     EXPECT_FALSE(busy) << "does not settle";
     std::vector<int32_t> all;
@@ -320,8 +320,6 @@ class MixedTest : public ShardFixture {
   bool IsConsumerGroup() const { return DescribeConsumer().error == ErrorCode::kNone; }
 
   std::vector<Client*> clients_;
-  std::map<std::string, Ticket> joins_;  // that wait, by member id
-  std::map<std::string, Ticket> syncs_;
 };
 
 }  // namespace kb::group
