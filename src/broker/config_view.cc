@@ -112,6 +112,12 @@ net::AcceptorOptions ConfigView::ConnectionLimitsOf(const metadata::MetadataImag
   return limits;
 }
 
+std::vector<std::string> ConfigView::CordonedLogDirsOf(const metadata::MetadataImage& image) const {
+  const config::Layers layers = LayersOf(image);
+  std::vector<std::string> directories = config::ListOf(config::BrokerValue(layers, "cordoned.log.dirs").value_or(""));
+  return directories == std::vector<std::string>{"*"} ? config_.log_dirs : directories;
+}
+
 int64_t ConfigView::FileDeleteDelayMsOf(const metadata::MetadataImage& image) const {
   return Integer(LayersOf(image), "log.segment.delete.delay.ms");
 }

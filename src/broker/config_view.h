@@ -28,6 +28,7 @@ class ConfigView {
   partition::PartitionConfig PartitionConfigOf(const metadata::MetadataImage& image, std::string_view topic) const;
   partition::CleaningSettings CleaningSettingsOf(const metadata::MetadataImage& image) const;
   net::AcceptorOptions ConnectionLimitsOf(const metadata::MetadataImage& image) const;
+  std::vector<std::string> CordonedLogDirsOf(const metadata::MetadataImage& image) const;
   int64_t FileDeleteDelayMsOf(const metadata::MetadataImage& image) const;  // log.segment.delete.delay.ms
 
  private:

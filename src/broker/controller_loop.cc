@@ -143,7 +143,8 @@ reactor::Task<void> ControllerLoop::Apply(Controller::Committed committed) {
     if (!saved.ok()) environment_.log.Error("checkpoints: " + saved.error().message);
   }
   if (!changes.created_partitions.empty()) {
-    auto open = OpenPartitions(*committed.new_image, changes.created_partitions);
+    const bool until_open = changes.created_partitions.size() <= kMostAwaited;
+    auto open = OpenPartitions(*committed.new_image, changes.created_partitions, until_open);
     co_await open;
   }
   if (!changes.changed_partitions.empty() || !changes.changed_configs.empty()) {
@@ -224,54 +225,83 @@ reactor::Task<void> ControllerLoop::DeletePartitions(const metadata::ImageChange
 }
 
 partition::OpenRequest ControllerLoop::OpenRequestFor(const metadata::MetadataImage& image,
-                                                      const metadata::Topic& topic, int32_t index) {
+                                                      const metadata::Topic& topic, int32_t index,
+                                                      std::optional<partition::PartitionConfig>& defaults) {
   const metadata::Partition& partition = *topic.FindPartition(index);
   partition::OpenRequest request;
   request.id = {topic.id(), index};
   request.name = {topic.name(), index};
-  request.config = environment_.cluster.configs->PartitionConfigOf(image, topic.name());
+  const bool has_defaults = image.ConfigsOfTopic(topic.name()).empty();
+  if (has_defaults && defaults) {
+    request.config = *defaults;
+  } else {
+    request.config = environment_.cluster.configs->PartitionConfigOf(image, topic.name());
+    if (has_defaults) defaults = request.config;
+  }
   request.leadership = LeadershipOf(partition);
   environment_.directories.PlaceReplica(partition.DirectoryOf(controller_->node_id()), request);
   return request;
 }
 
+// Partitions that are being opened; of each vector one part for each shard, which nobody else touches until it is done.
+struct ControllerLoop::Opening {
+  explicit Opening(size_t shards) : work(shards), short_of_room(shards), left(shards) {}
+  PerShard<partition::OpenRequest> work;
+  PerShard<PartitionId> short_of_room;
+  size_t left;  // shards that are not done
+};
+
 reactor::Task<void> ControllerLoop::OpenPartitions(const metadata::MetadataImage& image,
-                                                   const std::vector<PartitionId>& ids) {
-  PerShard<partition::OpenRequest> work(environment_.cluster.shards.size());
-  PerShard<PartitionId> short_of_room(environment_.cluster.shards.size());
+                                                   const std::vector<PartitionId>& ids, bool until_open) {
+  auto opening = std::make_shared<Opening>(environment_.cluster.shards.size());
   std::vector<std::pair<PartitionId, Uuid>> elsewhere;  // than the metadata says
+  std::optional<partition::PartitionConfig> defaults;
   for (const PartitionId& id : ids) {
     const metadata::Topic* topic = image.FindTopic(id.topic_id);
     if (topic == nullptr || !topic->FindPartition(id.partition)->HasReplica(controller_->node_id())) continue;
-    work.Of(id).push_back(OpenRequestFor(image, *topic, id.partition));
+    opening->work.Of(id).push_back(OpenRequestFor(image, *topic, id.partition, defaults));
     const Uuid& directory = environment_.directories.DirectoryOf({topic->name(), id.partition});
     const Uuid recorded = topic->FindPartition(id.partition)->DirectoryOf(controller_->node_id());
     if (directory != kUnassignedDirectory && directory != recorded) elsewhere.push_back({id, directory});
   }
   // The next write takes it; nobody waits for it.
   if (!elsewhere.empty()) controller_->AssignDirectories(elsewhere);
-  auto each = [&](size_t i) -> reactor::Task<void> {
-    Shard& shard = *environment_.cluster.shards[i];
-    auto open_one = [&](const partition::OpenRequest& request) -> reactor::Task<void> {
-      auto open = shard.partitions().Open(request);
-      Status opened = co_await open;
-      if (!opened.ok() && IsShortage(opened.error())) short_of_room.work[i].push_back(request.id);
-      if (opened.ok() && request.name.topic == metadata::kConsumerOffsetsTopicName) {
-        shard.groups().PartitionLed(request.id);
-      }
-    };
-    std::vector<reactor::Task<void>> opening;
-    for (const partition::OpenRequest& request : work.work[i]) {
-      opening.push_back(open_one(request));
-      opening.back().Start();
-    }
-    for (reactor::Task<void>& each : opening) co_await each;
+  ++openings_;
+  auto begin = [&](size_t i) { environment_.cluster.shards[i]->reactor().Spawn(OpenOn(i, opening)); };
+  auto begun = reactor::RunOnEach(ReactorsOf(environment_.cluster), begin);
+  co_await begun;
+  while (until_open && opening->left > 0) {
+    auto wait = progress_.Wait();
+    co_await wait;
+  }
+}
+
+// On the shard's reactor. All are known there before this waits for the first time.
+reactor::Task<void> ControllerLoop::OpenOn(size_t i, std::shared_ptr<Opening> opening) {
+  Shard& shard = *environment_.cluster.shards[i];
+  auto open_one = [&](const partition::OpenRequest& request) -> reactor::Task<void> {
+    auto open = shard.partitions().Open(request);
+    Status opened = co_await open;
+    if (!opened.ok() && IsShortage(opened.error())) opening->short_of_room.work[i].push_back(request.id);
+    if (request.name.topic != metadata::kConsumerOffsetsTopicName) co_return;
+    if (shard.partitions().Find(request.id) != nullptr) shard.groups().PartitionLed(request.id);
   };
-  auto all = reactor::RunOnEach(ReactorsOf(environment_.cluster), each);
-  co_await all;
+  std::vector<reactor::Task<void>> tasks;
+  for (const partition::OpenRequest& request : opening->work.work[i]) {
+    tasks.push_back(open_one(request));
+    tasks.back().Start();
+  }
+  for (reactor::Task<void>& task : tasks) co_await task;
+  environment_.reactor.Post([this, opening] { OpenedOne(*opening); });
+}
+
+void ControllerLoop::OpenedOne(Opening& opening) {
+  if (--opening.left > 0) return;
+  --openings_;
   std::vector<PartitionId> again;
-  for (const auto& failed : short_of_room.work) again.insert(again.end(), failed.begin(), failed.end());
+  for (const auto& failed : opening.short_of_room.work) again.insert(again.end(), failed.begin(), failed.end());
   if (!again.empty()) environment_.reactor.Spawn(OpenLater(std::move(again)));
+  progress_.NotifyAll();
 }
 
 // What could not be opened for lack of room, or of descriptors, is not given up.
@@ -286,7 +316,7 @@ reactor::Task<void> ControllerLoop::OpenLater(std::vector<PartitionId> ids) {
   if (controller_->stopped()) co_return;
   writing_ = true;
   metadata::ImagePtr image = controller_->published();
-  auto open = OpenPartitions(*image, ids);
+  auto open = OpenPartitions(*image, ids, /*until_open=*/true);
   co_await open;
   writing_ = false;
   progress_.NotifyAll();
@@ -334,7 +364,7 @@ reactor::Task<void> ControllerLoop::OpenAll() {
   image->ForEachTopic([&](const metadata::Topic& topic) {
     topic.ForEachPartition([&](int32_t index, const metadata::Partition&) { ids.push_back({topic.id(), index}); });
   });
-  auto open = OpenPartitions(*image, ids);
+  auto open = OpenPartitions(*image, ids, /*until_open=*/true);
   co_await open;
   auto resume = ResumeMoves();
   co_await resume;
@@ -346,6 +376,10 @@ reactor::Task<bool> ControllerLoop::AssignDirectories(std::vector<std::pair<Part
   auto wait = WaitApplied(controller_->AssignDirectories(places));
   bool is_written = co_await wait;
   co_return is_written;
+}
+
+void ControllerLoop::CordonDirectories(const std::vector<Uuid>& directories) {
+  controller_->CordonDirectories(directories);
 }
 
 // What was on its way to another data directory when the node went down.
@@ -404,7 +438,7 @@ reactor::Task<ErrorCode> ControllerLoop::EnsureTopic(std::string name, int32_t p
 reactor::Task<void> ControllerLoop::Stop() {
   controller_->Stop();
   Kick();
-  while (writing_ || controller_->has_pending()) {
+  while (writing_ || openings_ > 0 || controller_->has_pending()) {
     auto wait = progress_.Wait();
     co_await wait;
     if (!writing_) Kick();

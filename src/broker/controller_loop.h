@@ -4,8 +4,9 @@
 //                                                                                       └► images: publish ─► answer
 //
 // One write is under way at a time, and takes everything that was decided meanwhile: a group commit. A topic is in the
-// image, and its creation answered, only when all of its partitions here are in service, so that no client is told of a
-// partition that would refuse it.
+// image, and its creation answered, only when all of its partitions here are in service, or, where they are more than
+// kMostAwaited, when their homes know that they are being opened: who asks for such a one waits. So no client is told
+// of a partition that would refuse it.
 //
 // A write that fails for lack of room refuses what was decided (KAFKA_STORAGE_ERROR), takes it back, and the next
 // change is tried anew. One that fails otherwise ends the process: nobody knows what is on the disk.
@@ -64,6 +65,9 @@ class ControllerLoop {
   // Records in which data directories replicas of this node lie. Goes on when that is in force; false: it never will be.
   // From our reactor.
   reactor::Task<bool> AssignDirectories(std::vector<std::pair<PartitionId, Uuid>> places);
+  // New replicas go to other data directories of this node than these, if there are any. Decisions from now on know of
+  // it; the next write takes it. From our reactor.
+  void CordonDirectories(const std::vector<Uuid>& directories);
 
   // Puts the partitions of the present image into service: at start. Goes on when all are open or have failed.
   reactor::Task<void> OpenAll();
@@ -80,6 +84,7 @@ class ControllerLoop {
   BrokerEpoch broker_epoch() const { return controller_->broker_epoch(); }
 
  private:
+  static constexpr size_t kMostAwaited = 100;
   static constexpr ErrorCode kRefusal = ErrorCode::kKafkaStorageError;
   static constexpr std::string_view kRefusalMessage = "The metadata log has no room on its disk; nothing was changed.";
   // False: it never will be; nothing that was decided up to there has happened.
@@ -90,12 +95,18 @@ class ControllerLoop {
   reactor::Task<void> WriteLoop();
   reactor::Task<void> Apply(controller::Controller::Committed committed);
   reactor::Task<void> DeletePartitions(const metadata::ImageChanges& changes);
-  reactor::Task<void> OpenPartitions(const metadata::MetadataImage& image, const std::vector<PartitionId>& ids);
+  // Goes on when their homes know of them; with `until_open`, when all are open or have failed.
+  reactor::Task<void> OpenPartitions(const metadata::MetadataImage& image, const std::vector<PartitionId>& ids,
+                                     bool until_open);
+  struct Opening;
+  reactor::Task<void> OpenOn(size_t shard, std::shared_ptr<Opening> opening);
+  void OpenedOne(Opening& opening);
   reactor::Task<void> OpenLater(std::vector<PartitionId> ids);
   reactor::Task<void> ResumeMoves();
   reactor::Task<void> UpdatePartitions(const metadata::MetadataImage& image, const metadata::ImageChanges& changes);
+  // defaults: of topics that have no values of their own; filled in when there is the first.
   partition::OpenRequest OpenRequestFor(const metadata::MetadataImage& image, const metadata::Topic& topic,
-                                        int32_t index);
+                                        int32_t index, std::optional<partition::PartitionConfig>& defaults);
   static bool NamesBrokers(const metadata::ImageChanges& changes);
   void TellWithoutEffect(const metadata::MetadataImage& before, const metadata::MetadataImage& after);
   reactor::Task<void> WriteSnapshot(metadata::ImagePtr image);
@@ -111,6 +122,7 @@ class ControllerLoop {
     Offset offset;
     reactor::Completion<bool>* done;
   };
+  size_t openings_ = 0;                       // calls of OpenPartitions whose partitions are not all open yet
   std::vector<Waiter> waiters_;               // for applied_ to come there
   reactor::Signal progress_;                  // something was applied or refused
   std::map<std::string, int> being_created_;  // by AutoCreate and EnsureTopic

@@ -210,7 +210,10 @@ std::vector<std::string> LogDirs(const Settings& settings) {
 
 Status CheckLogDirs(const Settings& settings) {
   const std::vector<std::string> log_dirs = LogDirs(settings);
-  for (const std::string& dir : settings.List("cordoned.log.dirs")) {
+  const std::vector<std::string> cordoned = settings.List("cordoned.log.dirs");
+  for (const std::string& dir : cordoned) {
+    if (dir == "*" && cordoned.size() > 1)
+      return NotAllowed("cordoned.log.dirs", dir, "alone, where it is one of them");
     if (dir != "*" && std::find(log_dirs.begin(), log_dirs.end(), dir) == log_dirs.end()) {
       return NotAllowed("cordoned.log.dirs", dir, "* or among log.dirs");
     }

@@ -146,7 +146,9 @@ Result<Uuid> ReadPartitionMetadata(io::FileSystem& files, const std::string& dir
   return *id;
 }
 
-std::string PartitionMetadataText(const Uuid& topic_id) { return "version: 0\ntopic_id: " + topic_id.ToString(); }
+std::string PartitionMetadataText(const Uuid& topic_id) {
+  return "version: 0\ntopic_id: " + topic_id.ToString();
+}
 
 Status WritePartitionMetadata(io::FileSystem& files, const std::string& directory, const Uuid& topic_id) {
   return io::WriteFileAtomically(files, PathIn(directory, kPartitionMetadataFile), PartitionMetadataText(topic_id));

@@ -51,7 +51,8 @@ class FlushJob {
   uint64_t truncations_ = 0;                     // of the log when the job was made
   std::vector<std::shared_ptr<io::File>> files_; // synced first: logs
   std::vector<std::string> paths_;               // synced if still there: indexes, logs that are not open
-  // Synced before contents_ are written, so that a partition.metadata is found only in a directory that stays: this one.
+  // Synced before contents_ are written, so that a partition.metadata is found only in a directory that stays: this
+  // one.
   std::string data_directory_ = {};
   std::vector<Content> contents_;                // written and synced then: they speak of what was synced before
   std::vector<std::string> obsolete_;            // removed last: an older snapshot between two segments

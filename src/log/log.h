@@ -47,8 +47,8 @@ namespace kb::log {
 
 struct LogOptions {
   std::string directory;  // of the replica: <data directory>/<topic>-<partition>; created if missing
-  // The directory was made just now, for a replica of this topic: it is empty, and nothing about it is durable. Its name
-  // and its partition.metadata become durable with the first flush, so before any record does.
+  // The directory was made just now, for a replica of this topic: it is empty, and nothing about it is durable. Its
+  // name and its partition.metadata become durable with the first flush, so before any record does.
   std::optional<Uuid> made_for_topic = std::nullopt;
   LogConfig config;
   // The last stop of the node was clean (the marker was there): no scan, but the tail is checked all the same.

@@ -75,7 +75,8 @@ Status DirectoryExchange::Run(io::FileSystem& files) {
     if (status.ok()) return status;
     target_failed = true;
     // Never two of them: where the new name cannot be taken back, the old one does not come back.
-    // Synced before that, so that a power cut does not bring it back, either; if that fails, too, there is no better way.
+    // Synced before that, so that a power cut does not bring it back, either; if that fails, too, there is no better
+    // way.
     if (is_there(to + "/" + name)) (void)RenameDurably(files, to, name, future);
     if (!is_there(to + "/" + name)) (void)RenameDurably(files, from, gone, name);
   } else if (is_there(from + "/" + gone)) {

@@ -943,7 +943,8 @@ Result<std::unique_ptr<Log>> LogRecovery::Run(io::FileSystem& files, LogOptions 
     bool is_recovered = piece.limit >= recovery.recovery_point_;
     if (is_recovered && !piece.is_last()) Log::AddIndexesToFlush(log->unflushed_, *log->segments_.back());
     // What a truncation that did not end has cut off must not come back in a segment that is sealed next.
-    if (is_recovered && !was_clean && !is_new) log->unflushed_.paths_.push_back(log->segments_.back()->PathOf(kLogSuffix));
+    if (is_recovered && !was_clean && !is_new)
+      log->unflushed_.paths_.push_back(log->segments_.back()->PathOf(kLogSuffix));
     if (!piece.is_last() && !log->segments_.back()->indexes_are_written()) log->has_unwritten_indexes_ = true;
   }
   log->log_start_offset_ = recovery.log_start_offset_;

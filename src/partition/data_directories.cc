@@ -90,9 +90,9 @@ Status DataDirectories::LoadOne(State& state, const Wanted& wanted, Random& rand
   return Status();
 }
 
-// One that nobody can go on with is removed: of a replica that is not ours, or without the id of its topic. Of two copies of
-// one replica (a move that was sent elsewhere, and could not tidy up) the one stays that the metadata names: it alone may
-// be whole, with the present one gone already.
+// One that nobody can go on with is removed: of a replica that is not ours, or without the id of its topic. Of two
+// copies of one replica (a move that was sent elsewhere, and could not tidy up) the one stays that the metadata names:
+// it alone may be whole, with the present one gone already.
 Status DataDirectories::LoadFuture(State& state, const log::ReplicaDirectory& replica, const Wanted& wanted) {
   const std::string& path = state.directory.path;
   Result<Uuid> topic_id = log::ReadPartitionMetadata(files_, path + "/" + replica.name);

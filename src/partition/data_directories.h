@@ -57,8 +57,8 @@ class DataDirectories {
   // some_are_missing: there are others, which cannot be read.
   DataDirectories(io::FileSystem& files, std::vector<Directory> directories, LogSink& log, bool some_are_missing = false);
 
-  // wanted(name, topic id of the directory or nullopt): the data directory that the metadata names for this replica (it may
-  // lie in another); nullopt when the metadata has no such replica here.
+  // wanted(name, topic id of the directory or nullopt): the data directory that the metadata names for this replica (it
+  // may lie in another); nullopt when the metadata has no such replica here.
   using Wanted = std::function<std::optional<Uuid>(const TopicPartition& name, const std::optional<Uuid>& topic_id)>;
   Status Load(const Wanted& wanted, Random& random);
 

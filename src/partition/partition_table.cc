@@ -49,8 +49,8 @@ struct Opened {
   log::RecoveryReport report;
 };
 
-// Makes the directory of a replica, or makes sure of it. What is new becomes durable with its first record, not before: the
-// metadata log knows of it, and what a power cut takes of an empty replica is made anew.
+// Makes the directory of a replica, or makes sure of it. What is new becomes durable with its first record, not before:
+// the metadata log knows of it, and what a power cut takes of an empty replica is made anew.
 Status PrepareDirectory(io::FileSystem& files, const OpenRequest& request, log::LogOptions& options) {
   if (request.is_new) {
     Result<bool> exists = files.Exists(options.directory);

@@ -306,6 +306,7 @@ Status Node::LoadDirectories(const metadata::MetadataImage& image, const control
 
 reactor::Task<void> Node::Start() {
   to_open_.store(partitions(), std::memory_order_relaxed);
+  CordonDirectories(images_->Get());
   environment_.acceptor_reactor.Post([this, limits = configs_.ConnectionLimitsOf(images_->Get())] {
     acceptor_->SetLimits(limits);
     acceptor_->Start();
@@ -336,6 +337,17 @@ reactor::Task<void> Node::ApplyConfigs(metadata::ImagePtr image) {
   auto call = reactor::RunOn(environment_.acceptor_reactor, set);
   co_await call;
   if (cleaning_ != nullptr) cleaning_->LookAgain();
+  CordonDirectories(*image);
+}
+
+void Node::CordonDirectories(const metadata::MetadataImage& image) {
+  std::vector<Uuid> cordoned;
+  for (const std::string& path : configs_.CordonedLogDirsOf(image)) {
+    for (const broker::LogDir& directory : cluster_.log_dirs) {
+      if (directory.configured == path && directory.is_there) cordoned.push_back(directory.id);
+    }
+  }
+  controller_->CordonDirectories(cordoned);
 }
 
 reactor::Task<Status> Node::WriteCheckpoints() {

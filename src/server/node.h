@@ -94,6 +94,7 @@ class Node {
   net::AcceptorOptions DoorOptions();
   reactor::Task<void> LoadConnectionRates(const metadata::MetadataImage& image);
   reactor::Task<void> ApplyConfigs(metadata::ImagePtr image);
+  void CordonDirectories(const metadata::MetadataImage& image);
   reactor::Task<void> KeepHouse();
   reactor::Task<void> WatchSpace();
   void TellShortage(const SpaceWatch::Change& change);

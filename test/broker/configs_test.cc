@@ -326,6 +326,7 @@ constexpr DynamicKey kDynamicKeys[] = {
     {"compression.lz4.level", "3", "level"},
     {"compression.type", "snappy", "codec"},
     {"compression.zstd.level", "7", "level"},
+    {"cordoned.log.dirs", "", "elsewhere: log_dirs_test"},
     {"group.consumer.assignment.interval.ms", "2000", "elsewhere: group_surroundings_test"},
     {"listener.security.protocol.map", "", "elsewhere: refused where it changes, broker_change_test"},
     {"listeners", "", "elsewhere: refused where it changes, broker_change_test"},

@@ -1,5 +1,7 @@
 // Replicas in several data directories of one broker: what lies where, and their way from one to another, as clients
 // see it and as a start after a crash finds it.
+#include <set>
+
 #include "broker/fixture.h"
 #include "message/alter_replica_log_dirs_request.h"
 #include "message/alter_replica_log_dirs_response.h"
@@ -93,6 +95,39 @@ class LogDirsTest : public BrokerFixture {
       scheduler_.RunFor(kSecond / 10);
     }
     return false;
+  }
+
+  ErrorCode Cordon(const std::string& directories) {
+    Arena arena;
+    message::IncrementalAlterConfigsRequest request;
+    auto& resource = request.resources.Add(arena);
+    resource.resource_type = 4;
+    resource.resource_name = "1";
+    auto& config = resource.configs.Add(arena);
+    config.name = "cordoned.log.dirs";
+    config.config_operation = 0;
+    config.value = directories;
+    auto answer = Ask<message::IncrementalAlterConfigsResponse>(request, 1);
+    return static_cast<ErrorCode>(answer->responses[0].error_code);
+  }
+  // As the registration says, which follows the configuration at once.
+  std::set<std::string> Cordoned() {
+    scheduler_.RunFor(kSecond / 10);
+    message::DescribeLogDirsRequest request;
+    request.topics = decltype(request.topics)::Null();
+    auto answer = Ask<message::DescribeLogDirsResponse>(request, 5);
+    std::set<std::string> cordoned;
+    for (const auto& directory : answer->results) {
+      if (directory.is_cordoned) cordoned.insert(std::string(directory.log_dir));
+    }
+    return cordoned;
+  }
+  std::set<std::string> PlacesOfAll(const std::string& topic, int32_t partitions) {
+    std::set<std::string> all;
+    for (int32_t i = 0; i < partitions; ++i) {
+      for (const Place& place : PlacesOf(topic, i)) all.insert(place.directory);
+    }
+    return all;
   }
 
   // Batches with offsets of their own, so that any of them can be told from the others.
@@ -429,6 +464,40 @@ TEST_F(LogDirsTest, AFailureOnTheWayLosesNothing) {
       ExpectAllRecords("topic");
     }
   }
+}
+
+TEST_F(LogDirsTest, NoNewReplicaGoesToACordonedDirectory) {
+  using Paths = std::set<std::string>;
+  CreateTopic("before", 2);
+  EXPECT_EQ(PlacesOfAll("before", 2), (Paths{"/data", "/other"}));
+  EXPECT_EQ(Cordon("/other"), ErrorCode::kNone);
+  CreateTopic("topic", 3);
+  EXPECT_EQ(PlacesOfAll("topic", 3), Paths{"/data"});
+  EXPECT_EQ(Cordoned(), Paths{"/other"});
+  EXPECT_EQ(PlacesOfAll("before", 2), (Paths{"/data", "/other"})) << "what is there stays";
+  EXPECT_EQ(Move("topic", 0, "/other"), ErrorCode::kInvalidReplicaAssignment);
+
+  KillAndStart();
+  EXPECT_EQ(Cordoned(), Paths{"/other"});
+  EXPECT_EQ(Cordon("*"), ErrorCode::kNone);
+  Arena arena;
+  auto refused = Ask<message::CreateTopicsResponse>(CreateRequest(arena, "refused", 1), 7);
+  EXPECT_EQ(static_cast<ErrorCode>(refused->topics[0].error_code), ErrorCode::kInvalidReplicationFactor);
+  EXPECT_EQ(Cordon("/elsewhere"), ErrorCode::kInvalidRequest);
+  EXPECT_EQ(Cordon("/data,*"), ErrorCode::kInvalidRequest);
+  EXPECT_EQ(Cordoned(), (Paths{"/data", "/other"}));
+
+  EXPECT_EQ(Cordon(""), ErrorCode::kNone);
+  EXPECT_EQ(Cordoned(), Paths{});
+  CreateTopic("after", 8);
+  EXPECT_EQ(PlacesOfAll("after", 8), (Paths{"/data", "/other"}));
+  // The file says so, and nobody else says anything: a value that was set to nothing would.
+  node_->PowerOff();
+  files_ = test::SimFileSystem(1);
+  more_ = {{"cordoned.log.dirs", "/data"}};
+  Power();
+  CreateTopic("topic", 3);
+  EXPECT_EQ(PlacesOfAll("topic", 3), Paths{"/other"});
 }
 
 TEST_F(LogDirsTest, ActiveProducersAreThoseOfTheLog) {

@@ -278,6 +278,39 @@ TEST_F(RequestsTest, ATopicThatWasCreatedServesAtOnceAndOnEveryReactor) {
   }
 }
 
+// The answer does not wait for their files; who asks does.
+TEST_F(RequestsTest, ManyPartitionsAreOpenedBehindTheAnswer) {
+  constexpr int32_t kMany = 400;
+  auto there = [&](const std::string& topic) {
+    int32_t count = 0;
+    for (int32_t i = 0; i < kMany; ++i) count += *files_.Exists("/data/" + topic + "-" + std::to_string(i)) ? 1 : 0;
+    return count;
+  };
+  CreateTopic("many", kMany);
+  EXPECT_LT(there("many"), kMany) << "or this tests nothing";
+  for (int32_t partition : {kMany - 1, 1, kMany / 2}) EXPECT_EQ(Produce("many", "value", partition), 0);
+  scheduler_.RunFor(20 * kSecond);
+  EXPECT_EQ(there("many"), kMany);
+  EXPECT_EQ(Produce("many", "value", 1), 1);
+
+  // Gone before all were there.
+  CreateTopic("short", kMany);
+  EXPECT_LT(there("short"), kMany);
+  Arena arena;
+  message::DeleteTopicsRequest request;
+  request.topic_names.Add(arena) = "short";
+  EXPECT_EQ(Ask<message::DeleteTopicsResponse>(request, 5)->responses[0].error_code, 0);
+  EXPECT_EQ(there("short"), 0);
+  CreateTopic("short", kMany);
+  EXPECT_EQ(Produce("short", "value", kMany - 1), 0);
+
+  // And a stop waits for all.
+  CreateTopic("last", kMany);
+  EXPECT_LT(there("last"), kMany);
+  EXPECT_TRUE(broker_.Stop().ok());
+  EXPECT_EQ(there("last"), kMany);
+}
+
 TEST_F(RequestsTest, WhatIsNotThereCannotBeDeleted) {
   Arena arena;
   message::DeleteTopicsRequest request;

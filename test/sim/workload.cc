@@ -621,7 +621,8 @@ class BeginnerImpl final : public Beginner {
     if (!answer) return Complain("an answer to Produce that cannot be read");
     const auto& entry = (*answer)->responses[0].partition_responses[0];
     if (batches_left_ == 0) Pause(100'000'000);
-    if (entry.error_code != 0) return Refused(partition_.ToString() + " answers Produce with " + NameOf(entry.error_code));
+    if (entry.error_code != 0)
+      return Refused(partition_.ToString() + " answers Produce with " + NameOf(entry.error_code));
     if (acks_ == 1 && power_failed()) return;
     auto promise = acks_ == 1 ? Ledger::Promise::kUntilPowerFails : Ledger::Promise::kForEver;
     world().ledger.Acknowledged(partition_, entry.base_offset, value_, promise);
@@ -630,7 +631,8 @@ class BeginnerImpl final : public Beginner {
   void Created(std::string frame) {
     auto answer = ReadAnswer<message::CreateTopicsResponse>(std::move(frame), kCreateVersion);
     if (!answer) return Complain("an answer to CreateTopics that cannot be read");
-    if ((*answer)->topics[0].error_code != 0) return Refused("CreateTopics: " + NameOf((*answer)->topics[0].error_code));
+    if ((*answer)->topics[0].error_code != 0)
+      return Refused("CreateTopics: " + NameOf((*answer)->topics[0].error_code));
     ++created_;
     batches_left_ = 1 + world().Below(4);
   }

@@ -1,6 +1,7 @@
 // Workload: clients of a simulated broker, and what they may rely on.
 //
-//   Producer    several requests in flight, several partitions in one; acks=all, acks=1, or idempotent: the same batches
+//   Producer    several requests in flight, several partitions in one; acks=all, acks=1, or idempotent: the same
+//   batches
 //               again after every lost connection, until they are acknowledged
 //   Consumer    fetches all partitions from the beginning, waiting for more; with or without a session
 //   Committer   commits ever higher offsets for a group of its own
@@ -11,7 +12,8 @@
 // partition:
 //   - a record that was acknowledged with acks=all is at its offset, for ever; with acks=1 until the power fails
 //   - a record that a consumer was shown is at its offset, for ever
-//   - no value is there twice; the values of one connection (of one idempotent producer) are there in the order of sending
+//   - no value is there twice; the values of one connection (of one idempotent producer) are there in the order of
+//   sending
 //
 // Each client is driven by Poll() after every step of the scheduler. Everything is decided by the seed. For one thread.
 #pragma once
