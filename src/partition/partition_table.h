@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <list>
 #include <map>
@@ -197,6 +198,8 @@ class PartitionTable {
   // Opens the log and puts the partition into service.
   reactor::Task<Status> Serve(std::shared_ptr<Entry> entry, const OpenRequest& request);
   void OpenNext();
+  // Closes one after the other until none is left; the first error goes into `first`.
+  reactor::Task<void> CloseNext(std::deque<PartitionId>& left, Status& first);
   void Want(Entry& entry);
   std::shared_ptr<Entry> FindEntry(const PartitionId& id) const;
   void CountAppended(const ProduceItem& item, const ProduceOutcome& outcome);
