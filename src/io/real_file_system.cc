@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "io/file_system.h"
+#include "io/real_file_system.h"
 
 namespace kb::io {
 namespace {
@@ -26,9 +26,51 @@ Error FailedAt(const char* what, const std::string& path, uint64_t position) {
   return OsError(errno, std::string(what) + " " + path + " at byte " + std::to_string(position));
 }
 
+// What of one file was written and has not been dropped from the page cache, so that no more than a tail of it stays.
+//
+//   first write          end_ - tail        end_
+//   [ dropped .... from_ ) ..... due ..... [ tail )        from_ and what is due are multiples of kPieceBytes
+//
+// Thread-safe. The atomics are relaxed: they speak of a hint, and a range that is dropped twice or late does no harm.
+class WrittenTail {
+ public:
+  explicit WrittenTail(uint64_t most_bytes) : most_bytes_(most_bytes) {}
+  bool is_bounded() const { return most_bytes_ > 0; }
+
+  void Written(uint64_t begin, uint64_t end) {
+    if (!is_bounded()) return;
+    if (from_.load(std::memory_order_relaxed) > begin) from_.store(Whole(begin), std::memory_order_relaxed);
+    if (end_.load(std::memory_order_relaxed) < end) end_.store(end, std::memory_order_relaxed);
+  }
+  uint64_t end() const { return end_.load(std::memory_order_relaxed); }
+
+  // What is due once everything below `end` is on the disk; empty: nothing. It is not named again.
+  std::pair<uint64_t, uint64_t> TakeDue(uint64_t end) {
+    if (!is_bounded() || end <= most_bytes_) return {0, 0};
+    const uint64_t from = from_.load(std::memory_order_relaxed);
+    const uint64_t to = Whole(end - most_bytes_);
+    if (to <= from) return {0, 0};
+    from_.store(to, std::memory_order_relaxed);
+    return {from, to};
+  }
+  void Cut(uint64_t size) {
+    if (end_.load(std::memory_order_relaxed) > size) end_.store(size, std::memory_order_relaxed);
+  }
+
+ private:
+  // Not page by page: the kernel keeps a file in larger pieces, and drops what is wholly inside of a range.
+  static constexpr uint64_t kPieceBytes = 1 << 20;
+  static uint64_t Whole(uint64_t position) { return position & ~(kPieceBytes - 1); }
+
+  const uint64_t most_bytes_;  // 0: no bound
+  std::atomic<uint64_t> from_{UINT64_MAX};
+  std::atomic<uint64_t> end_{0};
+};
+
 class RealFile final : public File {
  public:
-  RealFile(std::string path, int descriptor) : File(std::move(path)), descriptor_(descriptor) {}
+  RealFile(std::string path, int descriptor, uint64_t most_cached_tail_bytes)
+      : File(std::move(path)), descriptor_(descriptor), tail_(most_cached_tail_bytes) {}
   ~RealFile() override { close(descriptor_); }
   RealFile(const RealFile&) = delete;
   RealFile& operator=(const RealFile&) = delete;
@@ -68,6 +110,7 @@ class RealFile final : public File {
   }
 
   Status WriteAt(uint64_t position, std::span<const ByteView> parts) override {
+    const uint64_t begin = position;
     constexpr size_t kMostParts = 64;  // a stack array; the kernel takes IOV_MAX
     static_assert(kMostParts <= IOV_MAX);
     std::array<iovec, kMostParts> vector;
@@ -94,13 +137,16 @@ class RealFile final : public File {
       position += static_cast<uint64_t>(wrote);
       Advance(parts, static_cast<size_t>(wrote), part, skipped);
     }
+    tail_.Written(begin, position);
     return {};
   }
 
   Status Sync() override {
+    const uint64_t end = tail_.end();
     while (fdatasync(descriptor_) != 0) {
       if (errno != EINTR) return Failed("sync", path());
     }
+    if (const auto [from, to] = tail_.TakeDue(end); from < to) WillNotRead(from, to - from);
     return {};
   }
 
@@ -108,6 +154,7 @@ class RealFile final : public File {
     while (ftruncate(descriptor_, static_cast<off_t>(size)) != 0) {
       if (errno != EINTR) return FailedAt("truncate", path(), size);
     }
+    tail_.Cut(size);
     return {};
   }
 
@@ -152,6 +199,7 @@ class RealFile final : public File {
 
   const int descriptor_;
   mutable std::atomic<bool> knows_nowait_{true};
+  WrittenTail tail_;
 };
 
 class RealFileLock final : public FileLock {
@@ -191,10 +239,12 @@ int64_t MillisecondsOf(const timespec& time) {
 
 class Posix final : public FileSystem {
  public:
+  explicit Posix(const RealOptions& options) : options_(options) {}
+
   Result<std::unique_ptr<File>> Open(const std::string& path, OpenMode mode) override {
     int descriptor = OpenRetrying(path, FlagsOf(mode), 0644);
     if (descriptor < 0) return Failed("open", path);
-    return std::unique_ptr<File>(std::make_unique<RealFile>(path, descriptor));
+    return std::unique_ptr<File>(std::make_unique<RealFile>(path, descriptor, options_.most_cached_tail_bytes));
   }
 
   Status CreateDirectories(const std::string& path) override {
@@ -363,13 +413,19 @@ class Posix final : public FileSystem {
     if (stat(path.c_str(), &about) == 0 && S_ISDIR(about.st_mode)) return {};
     return OsError(why, "make directory " + path);
   }
+
+  const RealOptions options_;
 };
 
 }  // namespace
 
 FileSystem& RealFileSystem() {
-  static Posix files;
+  static Posix files{RealOptions()};
   return files;
+}
+
+std::unique_ptr<FileSystem> MakeRealFileSystem(const RealOptions& options) {
+  return std::make_unique<Posix>(options);
 }
 
 }  // namespace kb::io

@@ -18,6 +18,7 @@ const char kUsageText[] =
     "  --override key=value     one key of it, on top of the file; may be repeated\n"
     "  --reactors=N             event loops; default: one for each CPU\n"
     "  --disk_threads=N         most threads for work that waits for the disk (4)\n"
+    "  --cached_tail_mib=N      what of a segment stays in the page cache behind its end; 0: the kernel decides (0)\n"
     "  --pin                    pin each reactor to a CPU\n"
     "  --help, --version\n";
 

@@ -22,6 +22,7 @@
 
 #include "base/random.h"
 #include "inspect/cli.h"
+#include "io/real_file_system.h"
 #include "net/tcp.h"
 #include "reactor/reactor_group.h"
 #include "server/command_line.h"
@@ -35,6 +36,7 @@
 DEFINE_int32(reactors, 0, "event loops that serve connections; 0: one for each CPU the process may use");
 DEFINE_int32(disk_threads, 4, "most threads for work that may block: fsync, cold reads, recovery");
 DEFINE_bool(pin, false, "pin each reactor to a CPU of its own");
+DEFINE_int32(cached_tail_mib, 0, "what of a segment stays in the page cache, of what was written last; 0: the kernel decides");
 
 namespace kb::server {
 namespace {
@@ -99,6 +101,8 @@ class Process {
 
   int Run() {
     int64_t begun_ns = SystemClock().MonotonicNs();
+    const auto cached_tail_mib = static_cast<uint64_t>(std::max(FLAGS_cached_tail_mib, 0));
+    const std::unique_ptr<io::FileSystem> files = io::MakeRealFileSystem({.most_cached_tail_bytes = cached_tail_mib << 20});
     reactor::ReactorGroupOptions options;
     options.reactors = FLAGS_reactors > 0 ? FLAGS_reactors : static_cast<int>(reactor::AllowedCpus().size());
     options.pin = FLAGS_pin;
@@ -111,7 +115,7 @@ class Process {
     reactor::ReactorThread& door = **acceptor;
     reactor::ThreadDiskPool disk(std::max(FLAGS_disk_threads, 1));
     net::TcpTransport transport({config_.socket_send_buffer_bytes, config_.socket_receive_buffer_bytes});
-    Node::Environment environment{io::RealFileSystem(),
+    Node::Environment environment{*files,
                                   SystemClock(),
                                   sink_,
                                   transport,
