@@ -184,11 +184,16 @@ void ConsumerGroup::CountBytes(size_t bytes) {
 
 void ConsumerGroup::CountInterest(std::string_view topic, int names, int regexes) {
   auto found = interests_.find(topic);
-  if (found == interests_.end()) found = interests_.emplace(std::string(topic), Interest{}).first;
+  if (found == interests_.end()) {
+    found = interests_.emplace(std::string(topic), Interest{}).first;
+    ++interest_changes_;
+  }
   Interest& interest = found->second;
   interest.names += static_cast<uint32_t>(names);
   interest.regexes += static_cast<uint32_t>(regexes);
-  if (interest.names == 0 && interest.regexes == 0) interests_.erase(found);
+  if (interest.names > 0 || interest.regexes > 0) return;
+  interests_.erase(found);
+  ++interest_changes_;
 }
 
 void ConsumerGroup::SetResolved(std::string_view regex, ResolvedRegex resolved) {

@@ -157,6 +157,8 @@ class ConsumerGroup {
 
   // ── What the log does not say ──
   std::optional<uint64_t> topics_seen;  // the shard's count of changed topics when the metadata hash was last looked at
+  uint64_t interests_seen = 0;          // … interest_changes() then
+  int64_t hash_seen = 0;                // … and what it was
   bool must_rewrite = false;            // a write failed: the log lacks what is here (consumer_writes.cc)
   std::set<std::string> lost_tombstones;       // … and has these keys of what is not here any more
   TimerQueue<TimerTarget>::Timer regex_timer;  // armed: expressions are to be resolved, or some more
@@ -184,6 +186,8 @@ class ConsumerGroup {
   const std::map<std::string, uint32_t, std::less<>>& subscribed_regexes() const { return subscribed_regexes_; }
   uint32_t SubscribersOf(std::string_view regex) const;
   const Interests& interests() const { return interests_; }
+  // Counts the topics that have come to interests() and gone.
+  uint64_t interest_changes() const { return interest_changes_; }
   // All are subscribed to the same topics.
   bool IsHomogeneous() const;
   // Whether someone has it, or has not let go of it.
@@ -208,6 +212,7 @@ class ConsumerGroup {
   Members members_;
   std::map<std::string, std::string, std::less<>> static_members_;  // instance id → member id
   Interests interests_;
+  uint64_t interest_changes_ = 0;
   std::map<std::string, uint32_t, std::less<>> subscribed_regexes_;
   Regexes resolved_;
   std::map<std::string, uint32_t, std::less<>> assignors_;

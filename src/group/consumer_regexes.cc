@@ -75,8 +75,16 @@ void GroupShard::Impl::BeginRegexRun(ConsumerGroup& consumer, Now now) {
   RegexRun& run = *consumer.regex_run;
   run.version = surroundings_.metadata_version();
   run.timestamp_ms = now.wall_ms;
-  surroundings_.ForEachTopicName([&](std::string_view topic) { run.topics.Add(topic); });
-  run.is_looked_at.resize(run.topics.size());
+  // Groups whose runs begin at the same time share a copy.
+  run.topics = topic_names_version_ == run.version ? topic_names_.lock() : nullptr;
+  if (run.topics == nullptr) {
+    auto topics = std::make_shared<TopicNames>();
+    surroundings_.ForEachTopicName([&](std::string_view topic) { topics->Add(topic); });
+    run.topics = std::move(topics);
+    topic_names_ = run.topics;
+    topic_names_version_ = run.version;
+  }
+  run.is_looked_at.resize(run.topics->size());
 }
 
 // Also looks at each topic that matches, once: all of them at the end would take too long. What it has cost, in
@@ -84,14 +92,14 @@ void GroupShard::Impl::BeginRegexRun(ConsumerGroup& consumer, Now now) {
 size_t GroupShard::Impl::MatchSome(RegexRun& run, size_t most) {
   constexpr size_t kCostOfLooking = 8;
   size_t cost = 0;
-  for (; run.next_topic < run.topics.size() && cost < most; ++run.next_topic) {
+  for (; run.next_topic < run.topics->size() && cost < most; ++run.next_topic) {
     ++cost;
-    const std::string_view name = run.topics[run.next_topic];
+    const std::string_view name = (*run.topics)[run.next_topic];
     if (!run.compiled->Matches(name)) continue;
     run.resolved.topics.emplace(name);
     if (run.is_looked_at[run.next_topic]) continue;
     run.is_looked_at[run.next_topic] = true;
-    if (std::optional<TopicShape> topic = surroundings_.TopicByName(name)) TopicHashOf(*topic);
+    TopicNamed(name);
     cost += kCostOfLooking;
   }
   return std::min(cost, most);
@@ -108,7 +116,7 @@ bool GroupShard::Impl::ResolveSome(Step& step, Group& group, RegexRun& run) {
       left -= std::min(left, CostOf(run.regex));
     }
     left -= MatchSome(run, left);
-    if (run.next_topic < run.topics.size()) break;
+    if (run.next_topic < run.topics->size()) break;
     left -= std::min(left, run.resolved.topics.size());
     has_changed |= TakeResolved(step, group, run);
     run.compiled.reset();

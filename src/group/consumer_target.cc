@@ -4,6 +4,8 @@
 //   topics changed ────────┴─► group epoch ─► target of each member (at most once in an assignment interval)
 //   regular expressions are resolved by themselves (consumer_regexes.cc) ─► group epoch
 #include <algorithm>
+#include <functional>
+#include <iterator>
 #include <utility>
 
 #include "base/check.h"
@@ -59,27 +61,35 @@ void GroupShard::Impl::BumpEpoch(Step& step, Group& group, int64_t metadata_hash
 
 void GroupShard::Impl::TopicsChanged(const std::vector<std::string>& names, bool any_created) {
   ++changed_topics_;
-  for (const std::string& name : names) topic_hashes_.erase(name);
+  for (const std::string& name : names) known_topics_.erase(name);
   if (any_created) new_topics_version_ = surroundings_.metadata_version();
 }
 
+// Members of a group mostly want what others in it want already: then there is nothing to look at.
 int64_t GroupShard::Impl::MetadataHashOf(ConsumerGroup& consumer) {
-  consumer.topics_seen = changed_topics_;
+  const bool is_known =
+      consumer.topics_seen == changed_topics_ && consumer.interests_seen == consumer.interest_changes();
+  if (is_known) return consumer.hash_seen;
   std::vector<int64_t> hashes;
+  hashes.reserve(consumer.interests().size());
   for (const auto& [name, interest] : consumer.interests()) {
-    if (std::optional<TopicShape> topic = surroundings_.TopicByName(name)) hashes.push_back(TopicHashOf(*topic));
+    if (std::optional<KnownTopic> topic = TopicNamed(name)) hashes.push_back(topic->hash);
   }
-  return HashOfGroup(hashes);
+  consumer.topics_seen = changed_topics_;
+  consumer.interests_seen = consumer.interest_changes();
+  consumer.hash_seen = HashOfGroup(hashes);
+  return consumer.hash_seen;
 }
 
-int64_t GroupShard::Impl::TopicHashOf(const TopicShape& topic) {
-  auto known = topic_hashes_.find(topic.name);
-  if (known != topic_hashes_.end()) return known->second;
-  auto racks_of = [&](int32_t partition) { return surroundings_.RacksOf(topic.id, partition); };
-  int64_t hash = HashOfTopic({topic.id, topic.name, topic.partitions, racks_of});
-  if (topic_hashes_.size() >= kMostTopicHashes) topic_hashes_.clear();
-  topic_hashes_.emplace(topic.name, hash);
-  return hash;
+std::optional<KnownTopic> GroupShard::Impl::TopicNamed(std::string_view name) {
+  auto known = known_topics_.find(name);
+  if (known != known_topics_.end()) return known->second;
+  std::optional<TopicShape> topic = surroundings_.TopicByName(name);
+  if (!topic.has_value()) return std::nullopt;
+  auto racks_of = [&](int32_t partition) { return surroundings_.RacksOf(topic->id, partition); };
+  const int64_t hash = HashOfTopic({topic->id, topic->name, topic->partitions, racks_of});
+  if (known_topics_.size() >= kMostKnownTopics) known_topics_.clear();
+  return known_topics_.emplace(topic->name, KnownTopic{topic->id, topic->partitions, hash}).first->second;
 }
 
 bool GroupShard::Impl::IsSubscribed(const ConsumerGroup& consumer, const ConsumerMemberFacts& member,
@@ -102,8 +112,9 @@ class SubscribedTopics {
     std::vector<Uuid> ids;  // of those that exist
     size_t names = 0;
   };
-  SubscribedTopics(const ConsumerGroup& consumer, const Surroundings& surroundings)
-      : consumer_(consumer), surroundings_(surroundings) {}
+  using TopicNamed = std::function<std::optional<KnownTopic>(std::string_view name)>;
+  SubscribedTopics(const ConsumerGroup& consumer, TopicNamed topic_named)
+      : consumer_(consumer), topic_named_(std::move(topic_named)) {}
 
   // Lives as long as this.
   const Topics& Of(const ConsumerMember& member) {
@@ -126,27 +137,35 @@ class SubscribedTopics {
   };
 
   Topics Find(const ConsumerMember& member) {
-    std::set<std::string_view> names(member.subscribed_names.begin(), member.subscribed_names.end());
-    auto resolved = consumer_.resolved().find(member.subscribed_regex);
-    if (resolved != consumer_.resolved().end()) {
-      names.insert(resolved->second.topics.begin(), resolved->second.topics.end());
-    }
-    const std::vector<std::string_view> sorted(names.begin(), names.end());
+    const std::vector<std::string_view> names = NamesOf(member);
     std::vector<int32_t> hashes;
-    for (std::string_view name : sorted) hashes.push_back(JavaStringHash(name));
+    hashes.reserve(names.size());
+    for (std::string_view name : names) hashes.push_back(JavaStringHash(name));
     Topics topics;
     topics.names = names.size();
+    topics.ids.reserve(names.size());
     for (uint32_t i : JavaWalk(hashes, TableSize::kCopy)) {
-      std::optional<TopicShape> topic = surroundings_.TopicByName(sorted[i]);
+      auto topic = topic_named_(names[i]);
       if (!topic.has_value()) continue;
       topics.ids.push_back(topic->id);
       partitions_[topic->id] = topic->partitions;
     }
     return topics;
   }
+  // Ascending, each once.
+  std::vector<std::string_view> NamesOf(const ConsumerMember& member) const {
+    std::vector<std::string_view> names(member.subscribed_names.begin(), member.subscribed_names.end());
+    auto resolved = consumer_.resolved().find(member.subscribed_regex);
+    if (resolved == consumer_.resolved().end()) return names;
+    const auto& by_regex = resolved->second.topics;
+    if (names.empty()) return {by_regex.begin(), by_regex.end()};
+    std::vector<std::string_view> all;
+    std::set_union(names.begin(), names.end(), by_regex.begin(), by_regex.end(), std::back_inserter(all));
+    return all;
+  }
 
   const ConsumerGroup& consumer_;
-  const Surroundings& surroundings_;
+  const TopicNamed topic_named_;
   std::map<Key, Topics> known_;
   std::unordered_map<Uuid, int32_t> partitions_;
 };
@@ -176,7 +195,7 @@ void GroupShard::Impl::AssignIfDue(Step& step, Group& group) {
   const bool is_soon = consumer.assignment_timestamp_ms != 0 && interval_ms != 0 &&
                        step.now.wall_ms - interval_ms < consumer.assignment_timestamp_ms;
   if (is_soon) return;
-  SubscribedTopics topics(consumer, surroundings_);
+  SubscribedTopics topics(consumer, [this](std::string_view name) { return TopicNamed(name); });
   AssignorInput input;
   input.homogeneous = consumer.IsHomogeneous();
   input.partitions_of = [&](const Uuid& id) { return topics.PartitionsOf(id); };

@@ -4,7 +4,8 @@
 //   replay.cc   records → state
 //   join.cc     JoinGroup: who may join, and when a rebalance begins and ends
 //   sync.cc     SyncGroup, Heartbeat, LeaveGroup: members of a generation
-//   offsets.cc  OffsetCommit, OffsetFetch, OffsetDelete, expiry, topic deletion
+//   offsets.cc  OffsetCommit, OffsetFetch, OffsetDelete
+//   expiry.cc   offsets and groups that go by themselves, or with a topic
 //   offsets_page.cc     all of them, page by page
 //   admin.cc    ListGroups, DescribeGroups, DeleteGroups, ConsumerGroupDescribe
 //   consumer.cc         ConsumerGroupHeartbeat: who is in a consumer group
@@ -32,6 +33,7 @@
 #include "group/consumer_records.h"
 #include "group/group.h"
 #include "group/records.h"
+#include "group/regex_run.h"
 #include "group/shard.h"
 
 namespace kb::group {
@@ -115,6 +117,13 @@ struct Refusal {
   std::string message;
 };
 using MaybeRefused = std::optional<Refusal>;
+
+// A topic that groups are interested in.
+struct KnownTopic {
+  Uuid id;
+  int32_t partitions = 0;
+  int64_t hash = 0;  // topics_hash.h
+};
 
 class GroupShard::Impl {
  public:
@@ -230,6 +239,8 @@ class GroupShard::Impl {
   void Join(Step& step, Ticket ticket, JoinGroupRequest request);
   std::optional<ErrorCode> RefuseJoin(const JoinGroupRequest& request) const;
   Group* GroupToJoin(Step& step, const JoinGroupRequest& request, ErrorCode& error);
+  size_t BytesOfMember(const std::string& group_id, const std::string& member_id) const;
+  bool HasRoomForGroup(std::string_view group_id) const;
   bool HasRoom(Group& group, std::string_view member_id);
   void JoinUnknown(Step& step, Group& group, Ticket ticket, JoinGroupRequest request);
   void JoinKnown(Step& step, Group& group, Ticket ticket, JoinGroupRequest request);
@@ -257,6 +268,7 @@ class GroupShard::Impl {
   // ── sync.cc ──
   void Sync(Step& step, Ticket ticket, SyncGroupRequest request);
   std::optional<ErrorCode> RefuseSync(Group& group, const SyncGroupRequest& request) const;
+  std::optional<ErrorCode> RefuseAssignments(const Group& group, const SyncGroupRequest& request) const;
   void SyncCompleting(Step& step, Group& group, Member& member, Ticket ticket, SyncGroupRequest request);
   void SyncStable(Step& step, Group& group, Member& member, Ticket ticket);
   void WriteAssignment(Step& step, Group& group, std::vector<MemberAssignment> assignments);
@@ -292,6 +304,9 @@ class GroupShard::Impl {
   void WriteOffsets(Step& step, Group& group, std::vector<OffsetChange> changes);
   void WriteTombstone(Step& step, const Group& group, const std::string& topic, int32_t partition,
                       std::vector<OffsetChange>& changes);
+  static size_t BytesOfGroup(std::string_view group_id);
+  bool HasRoomForOffsets(const Group* group, const OffsetCommitRequest& request) const;
+  void ForgetOffsets(Group& group);
   OffsetCell& CellOf(Group& group, const std::string& topic, int32_t partition);
   void ApplyOffset(Group& group, OffsetChange& change, int64_t record_offset);
   void DropCellIfUnused(Group& group, const std::string& topic, int32_t partition);
@@ -384,7 +399,8 @@ class GroupShard::Impl {
                        const std::optional<std::vector<PartitionId>>& owned);
   // Where topics that the group is interested in stand; also notes that they were looked at.
   int64_t MetadataHashOf(ConsumerGroup& consumer);
-  int64_t TopicHashOf(const TopicShape& topic);
+  // As of the last TopicsChanged. nullopt: there is none.
+  std::optional<KnownTopic> TopicNamed(std::string_view name);
   bool IsSubscribed(const ConsumerGroup& consumer, const ConsumerMemberFacts& member, const Uuid& topic_id) const;
   void TopicsChanged(const std::vector<std::string>& names, bool any_created);
 
@@ -463,6 +479,7 @@ class GroupShard::Impl {
   WriteId last_write_id_ = 0;
   uint64_t last_incarnation_ = 0;
   size_t offset_count_ = 0;
+  size_t offset_bytes_ = 0;                  // of all groups: their ids, and their offsets
   std::array<size_t, 5> groups_in_state_{};  // classic groups
   bool loaded_ = false;
   std::optional<ErrorCode> unloaded_;  // with this error: nothing is served any more
@@ -473,10 +490,16 @@ class GroupShard::Impl {
   // it refused by the log, the group could not be written anew either as long as the member is in it.
   static constexpr size_t kMostConsumerMemberBytes = 512 << 10;
   static constexpr size_t kMostRegexes = 100;  // of one group
-  static constexpr size_t kMostTopicHashes = 100'000;
-  uint64_t changed_topics_ = 0;                               // how often topics have changed
-  int64_t new_topics_version_ = 0;                            // of the metadata, when topics were last created
-  std::map<std::string, int64_t, std::less<>> topic_hashes_;  // as far as they were needed
+  static constexpr size_t kMostKnownTopics = 100'000;
+  uint64_t changed_topics_ = 0;     // how often topics have changed
+  int64_t new_topics_version_ = 0;  // of the metadata, when topics were last created
+  struct NameHash {
+    using is_transparent = void;
+    size_t operator()(std::string_view name) const { return std::hash<std::string_view>()(name); }
+  };
+  std::unordered_map<std::string, KnownTopic, NameHash, std::equal_to<>> known_topics_;  // as far as they were needed
+  std::weak_ptr<const TopicNames> topic_names_;  // of the latest run that resolves expressions …
+  int64_t topic_names_version_ = 0;              // … and the version of the metadata
 
   // Offsets of transactions that have not ended, by producer.
   struct TransactionalChange {

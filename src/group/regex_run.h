@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -36,7 +37,7 @@ class TopicNames {
 };
 
 struct RegexRun {
-  TopicNames topics;
+  std::shared_ptr<const TopicNames> topics;
   std::vector<bool> is_looked_at;  // of each topic: its hash is known
   int64_t version = 0;             // of the metadata with these topics
   int64_t timestamp_ms = 0;
