@@ -16,6 +16,14 @@ std::string Lower(std::string_view text) {
   return lower;
 }
 
+// As Java's trim().
+std::string_view Trimmed(std::string_view text) {
+  auto is_blank = [](char c) { return static_cast<unsigned char>(c) <= ' '; };
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
+}
+
 // No entries: everything passes.
 class Filter {
  public:
@@ -39,7 +47,9 @@ std::string_view StateOf(const Group& group) {
 }  // namespace
 
 ListGroupsResponse GroupShard::Impl::ListGroups(const ListGroupsRequest& request) const {
-  Filter states(request.states_filter);
+  std::vector<std::string> trimmed;  // of states only, as in Apache Kafka
+  for (const std::string& state : request.states_filter) trimmed.emplace_back(Trimmed(state));
+  Filter states(trimmed);
   Filter types(request.types_filter);
   ListGroupsResponse response;
   for (const auto& [id, group] : groups_) {
@@ -108,7 +118,7 @@ ErrorCode GroupShard::Impl::DeleteOne(Step& step, std::string_view group_id) {
     for (const auto& [partition, cell] : partitions) WriteTombstone(step, *group, topic, partition, changes);
   }
   WriteOffsets(step, *group, std::move(changes));
-  group->pending_members.clear();
+  group->RemoveAllPending();
   return WriteGroupDeletion(step, *group) ? ErrorCode::kNone : ErrorCode::kCoordinatorNotAvailable;
 }
 

@@ -32,7 +32,9 @@ struct GroupConfig {
   size_t most_groups = 100'000;                // per shard, about 1 KiB each: 100 MiB
   size_t most_pending_members = 10'000;        // per group: member ids given out and not yet used (v4+ joins)
   size_t most_member_bytes = 4 << 20;          // one member's protocols with their metadata; a record takes 1 MiB
-  size_t most_shard_member_bytes = 256 << 20;  // all members of a shard together
+  size_t most_shard_member_bytes = 256 << 20;  // all members of a shard together, member ids given out, too
+  size_t most_shard_offset_bytes =
+      256 << 20;  // all groups of a shard without their members: 1,000,000 offsets and more
   // One consumer group, which must be written anew as a whole where a write of it has failed, with the tombstones of
   // what has gone: a third of a segment.
   size_t most_group_bytes = (100 << 20) / 3;

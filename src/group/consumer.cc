@@ -125,7 +125,7 @@ MaybeRefused GroupShard::Impl::FindConsumerGroup(const ConsumerGroupHeartbeatReq
   if (group == nullptr && !joins) {
     return Refusal{ErrorCode::kGroupIdNotFound, "Consumer group " + request.group_id + " not found."};
   }
-  if (group == nullptr && groups_.size() >= config_.most_groups) {
+  if (group == nullptr && !HasRoomForGroup(request.group_id)) {
     return Refusal{ErrorCode::kCoordinatorLoadInProgress, "There are too many groups."};
   }
   if (group != nullptr && group->Is(GroupState::kDead)) {
@@ -180,11 +180,8 @@ MaybeRefused GroupShard::Impl::RefuseBytes(const ConsumerGroupHeartbeatRequest& 
   if (request.subscribed_topic_names.has_value()) {
     for (const std::string& name : *request.subscribed_topic_names) bytes += sizeof name + name.size();
   }
-  if (bytes > kMostConsumerMemberBytes) {
-    return Refusal{ErrorCode::kInvalidRequest, "The subscription of the member is too large."};
-  }
-  if (member_bytes_ + bytes <= config_.most_shard_member_bytes) return std::nullopt;
-  return Refusal{ErrorCode::kCoordinatorLoadInProgress, "There are too many members."};
+  if (bytes <= kMostConsumerMemberBytes) return std::nullopt;
+  return Refusal{ErrorCode::kInvalidRequest, "The subscription of the member is too large."};
 }
 
 // What is refused as a whole is not written in part: whoever cannot be written anew does not get in.
@@ -197,7 +194,11 @@ MaybeRefused GroupShard::Impl::RefuseGrowth(const ConsumerGroup& consumer, const
   const size_t before = member == nullptr ? 0 : facts.bytes();
   facts.id = request.member_id;
   const size_t after = Updated(std::move(facts), request).bytes();
-  if (after <= before || FitsInAWrite(request.group_id, consumer, after - before)) return std::nullopt;
+  if (after <= before) return std::nullopt;
+  if (member_bytes_ + (after - before) > config_.most_shard_member_bytes) {
+    return Refusal{ErrorCode::kCoordinatorLoadInProgress, "There are too many members."};
+  }
+  if (FitsInAWrite(request.group_id, consumer, after - before)) return std::nullopt;
   return Refusal{ErrorCode::kGroupMaxSizeReached, "The members of the consumer group have too much to be written."};
 }
 

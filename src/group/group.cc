@@ -129,12 +129,38 @@ std::optional<std::set<std::string, std::less<>>> Group::SubscribedTopics() cons
   return topics;
 }
 
+namespace {
+
+size_t PendingBytes(std::string_view member_id) {
+  constexpr size_t kNode = 96;
+  return kNode + member_id.size();
+}
+
+}  // namespace
+
+std::pair<const std::string, Timers::Timer>& Group::AddPending(std::string member_id) {
+  auto [at, added] = pending_members.try_emplace(std::move(member_id));
+  if (added) *shard_member_bytes += PendingBytes(at->first);
+  return *at;
+}
+
+void Group::RemovePending(std::string_view member_id) {
+  auto found = pending_members.find(member_id);
+  if (found == pending_members.end()) return;
+  *shard_member_bytes -= PendingBytes(found->first);
+  pending_members.erase(found);
+}
+
+void Group::RemoveAllPending() {
+  while (!pending_members.empty()) RemovePending(std::string(pending_members.begin()->first));
+}
+
 Member& Group::Add(Member member, const std::string& joining_type) {
   if (members.empty()) protocol_type = joining_type;
   KB_CHECK(protocol_type == joining_type);
   if (member.is_static()) static_members[*member.group_instance_id] = member.id;
   if (!leader.has_value()) leader = member.id;
-  pending_members.erase(member.id);
+  RemovePending(member.id);
   member.joined = ++last_joined_;
   Count(member, +1);
   if (member.awaiting_join.has_value()) ++awaiting_join_count_;

@@ -135,7 +135,7 @@ struct Group {
   std::optional<std::string> leader;
   Members members;
   std::map<std::string, std::string, std::less<>> static_members;     // instance id → member id
-  std::map<std::string, Timers::Timer, std::less<>> pending_members;  // given out, not joined
+  std::map<std::string, Timers::Timer, std::less<>> pending_members;  // given out, not joined; see AddPending
   std::set<std::string, std::less<>> pending_sync;                    // members that have not sent SyncGroup
   bool new_member_added = false;                                      // since the initial delay was last extended
   bool initial_rebalance = false;                                     // the join timer is the initial delay
@@ -155,6 +155,11 @@ struct Group {
   Member* Find(std::string_view member_id);
   bool IsLeader(std::string_view member_id) const { return leader.has_value() && *leader == member_id; }
   bool IsPending(std::string_view member_id) const { return pending_members.find(member_id) != pending_members.end(); }
+  // A member id is given out. The timer is to be armed.
+  std::pair<const std::string, Timers::Timer>& AddPending(std::string member_id);
+  // If it is pending.
+  void RemovePending(std::string_view member_id);
+  void RemoveAllPending();
   // The member id that an instance id stands for; empty when there is none.
   std::string StaticMemberId(std::string_view group_instance_id) const;
   size_t awaiting_join_count() const { return awaiting_join_count_; }

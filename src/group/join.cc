@@ -54,7 +54,7 @@ void GroupShard::Impl::Join(Step& step, Ticket ticket, JoinGroupRequest request)
   Group* group = GroupToJoin(step, request, error);
   if (group == nullptr) return step.Answer(ticket, JoinError(error, request.member_id));
   if (!HasRoom(*group, request.member_id)) {
-    group->pending_members.erase(request.member_id);
+    group->RemovePending(request.member_id);
     if (Member* member = group->Find(request.member_id)) Evict(step, *group, *member);
     step.Answer(ticket, JoinError(ErrorCode::kGroupMaxSizeReached));
   } else if (request.member_id.empty()) {
@@ -74,10 +74,31 @@ std::optional<ErrorCode> GroupShard::Impl::RefuseJoin(const JoinGroupRequest& re
   }
   size_t longest_name = std::max(request.caller.client_id.size(), request.group_instance_id.value_or("").size());
   if (longest_name + 1 + kUuidTextSize > kMostString) return ErrorCode::kInvalidRequest;
-  size_t bytes = BytesOf(request.protocols);
+  const size_t bytes = BytesOf(request.protocols);
   if (bytes > config_.most_member_bytes) return ErrorCode::kInvalidRequest;
-  if (member_bytes_ + bytes > config_.most_shard_member_bytes) return ErrorCode::kCoordinatorLoadInProgress;
-  return std::nullopt;
+  const size_t has = BytesOfMember(request.group_id, request.member_id);
+  const size_t wants = sizeof(Member) + bytes + 3 * longest_name;
+  // Whoever is there and wants no more stays, however full it is.
+  if (wants <= has || member_bytes_ + wants - has <= config_.most_shard_member_bytes) return std::nullopt;
+  return ErrorCode::kCoordinatorLoadInProgress;
+}
+
+// 0: there is no such member.
+size_t GroupShard::Impl::BytesOfMember(const std::string& group_id, const std::string& member_id) const {
+  const Group* group = Find(group_id);
+  if (group == nullptr || member_id.empty()) return 0;
+  if (group->consumer != nullptr) {
+    const ConsumerMember* member = std::as_const(*group->consumer).Find(member_id);
+    return member == nullptr ? 0 : member->bytes();
+  }
+  auto member = group->members.find(member_id);
+  return member == group->members.end() ? 0 : member->second.bytes();
+}
+
+// Bounds of our own.
+bool GroupShard::Impl::HasRoomForGroup(std::string_view group_id) const {
+  return groups_.size() < config_.most_groups &&
+         offset_bytes_ + BytesOfGroup(group_id) <= config_.most_shard_offset_bytes;
 }
 
 Group* GroupShard::Impl::GroupToJoin(Step& step, const JoinGroupRequest& request, ErrorCode& error) {
@@ -92,7 +113,7 @@ Group* GroupShard::Impl::GroupToJoin(Step& step, const JoinGroupRequest& request
     error = ErrorCode::kUnknownMemberId;
   } else if (request.protocol_type.empty() || request.protocols.empty()) {
     error = ErrorCode::kInconsistentGroupProtocol;  // here already, so that such a request does not make a group
-  } else if (group == nullptr && groups_.size() >= config_.most_groups) {
+  } else if (group == nullptr && !HasRoomForGroup(request.group_id)) {
     error = ErrorCode::kCoordinatorLoadInProgress;
   }
   if (error != ErrorCode::kNone) return nullptr;
@@ -164,8 +185,8 @@ void GroupShard::Impl::GiveMemberId(Step& step, Group& group, Ticket ticket, con
   if (group.pending_members.size() >= config_.most_pending_members) {
     return step.Answer(ticket, JoinError(ErrorCode::kCoordinatorLoadInProgress));
   }
-  auto at = group.pending_members.try_emplace(member_id).first;
-  Arm(at->second, {.kind = TimerTarget::Kind::kPendingMember, .group = &group, .pending_member_id = &at->first},
+  auto& [pending_id, timer] = group.AddPending(member_id);
+  Arm(timer, {.kind = TimerTarget::Kind::kPendingMember, .group = &group, .pending_member_id = &pending_id},
       step.now.monotonic_ms + request.session_timeout_ms);
   AnswerWhenWritten(step, ticket, JoinError(ErrorCode::kMemberIdRequired, std::move(member_id)));
 }
@@ -176,7 +197,10 @@ void GroupShard::Impl::JoinKnown(Step& step, Group& group, Ticket ticket, JoinGr
   if (!group.Supports(request.protocol_type, request.protocols)) {
     return step.Answer(ticket, JoinError(ErrorCode::kInconsistentGroupProtocol, id));
   }
-  if (group.IsPending(id) && !request.group_instance_id.has_value()) {
+  if (group.IsPending(id)) {
+    // Member ids are given out to dynamic members only.
+    if (request.group_instance_id.has_value())
+      return step.Answer(ticket, JoinError(ErrorCode::kUnknownServerError));
     return AddMember(step, group, ticket, std::move(request), std::string(id));
   }
   if (std::optional<ErrorCode> error = CheckMember(group, id, request.group_instance_id)) {

@@ -1,17 +1,4 @@
-// Committed offsets: from a commit to their expiry (KIP-211).
-//
-//   group                                        an offset expires
-//   ─────                                        ─────────────────
-//   simple (only offsets, nobody ever joined)    retention after it was committed
-//   Empty                                        retention after the group became empty (an old record does not say
-//   when:
-//                                                after the commit)
-//   Stable, consumers, subscriptions readable    retention after the commit, for topics that nobody subscribes to
-//   otherwise                                    not now
-//
-// An offset committed with a retention time of its own (OffsetCommit v2–v4) expires when that says. A group that is
-// Empty and has no offsets left goes with them. Each group has a timer at the earliest moment at which something may
-// expire; it only has to move when an offset comes that could expire before it.
+// Committed offsets: from a commit to their removal by those who have them; by time they go in expiry.cc.
 #include <algorithm>
 
 #include "base/check.h"
@@ -29,6 +16,11 @@ int64_t ExpiryOf(const OffsetCommitRequest& request, Now now) {
   if (request.retention_time_ms == kDefaultRetention) return -1;
   int64_t longest = INT64_MAX - now.wall_ms;
   return std::max<int64_t>(now.wall_ms + std::min(request.retention_time_ms, longest), 0);
+}
+
+bool HasTooMuchMetadata(const OffsetCommitRequest::Partition& partition, const GroupConfig& config) {
+  return partition.committed_metadata.has_value() &&
+         Utf16Length(*partition.committed_metadata) > static_cast<size_t>(config.offset_metadata_max_bytes);
 }
 
 // A record with an expiry time has no room for these, and memory shall not know more than the log.
@@ -50,11 +42,11 @@ void GroupShard::Impl::Commit(Step& step, Ticket ticket, OffsetCommitRequest req
     OffsetCommitRequest::Topic& topic = request.topics[t];
     for (size_t p = 0; p < topic.partitions.size(); ++p) {
       OffsetCommitRequest::Partition& partition = topic.partitions[p];
-      std::string metadata = std::move(partition.committed_metadata).value_or("");
-      if (Utf16Length(metadata) > static_cast<size_t>(config_.offset_metadata_max_bytes)) {
+      if (HasTooMuchMetadata(partition, config_)) {
         response.topics[t].partitions[p].error = ErrorCode::kOffsetMetadataTooLarge;
         continue;
       }
+      std::string metadata = std::move(partition.committed_metadata).value_or("");
       CommittedOffset offset{partition.committed_offset,
                              partition.committed_leader_epoch,
                              std::move(metadata),
@@ -80,7 +72,8 @@ Group* GroupShard::Impl::GroupToCommitTo(const OffsetCommitRequest& request, Now
     error = knows ? ErrorCode::kGroupIdNotFound : ErrorCode::kIllegalGeneration;
     return nullptr;
   }
-  if (group == nullptr && groups_.size() >= config_.most_groups) {
+  const bool has_room = (group != nullptr || HasRoomForGroup(request.group_id)) && HasRoomForOffsets(group, request);
+  if (!has_room) {
     error = ErrorCode::kCoordinatorLoadInProgress;
     return nullptr;
   }
@@ -124,6 +117,7 @@ std::optional<ErrorCode> GroupShard::Impl::RefuseConsumerCommit(const ConsumerGr
   if (request.generation_id > member->epoch) return stale;
   for (const OffsetCommitRequest::Topic& topic : request.topics) {
     for (const OffsetCommitRequest::Partition& partition : topic.partitions) {
+      if (HasTooMuchMetadata(partition, config_)) continue;  // it is told so, whoever has it
       const PartitionId id{topic.topic_id, partition.index};
       const OwnedPartition* owned = FindIn(member->assigned, id);
       if (owned == nullptr) owned = FindIn(member->pending_revocation, id);
@@ -133,11 +127,71 @@ std::optional<ErrorCode> GroupShard::Impl::RefuseConsumerCommit(const ConsumerGr
   return std::nullopt;
 }
 
+namespace {
+
+const OffsetCell* CellAt(const Group* group, std::string_view topic, int32_t partition) {
+  if (group == nullptr) return nullptr;
+  auto partitions = group->offsets.find(topic);
+  if (partitions == group->offsets.end()) return nullptr;
+  auto cell = partitions->second.find(partition);
+  return cell == partitions->second.end() ? nullptr : &cell->second;
+}
+
+// With the nodes that hold them.
+size_t BytesOfCell(size_t metadata_bytes) {
+  return sizeof(OffsetCell) + 48 + metadata_bytes;
+}
+size_t BytesOfTopic(std::string_view topic) {
+  return sizeof(Group::Partitions) + 64 + topic.size();
+}
+size_t MetadataBytes(const OffsetCell& cell) {
+  return cell.committed.has_value() ? cell.committed->metadata.size() : 0;
+}
+
+}  // namespace
+
+void GroupShard::Impl::ForgetOffsets(Group& group) {
+  for (const auto& [topic, partitions] : group.offsets) {
+    offset_count_ -= partitions.size();
+    offset_bytes_ -= BytesOfTopic(topic) + partitions.size() * BytesOfCell(0);
+    for (const auto& [partition, cell] : partitions) offset_bytes_ -= MetadataBytes(cell);
+  }
+  group.offsets.clear();
+}
+
+size_t GroupShard::Impl::BytesOfGroup(std::string_view group_id) {
+  return sizeof(Group) + 64 + 2 * group_id.size();
+}
+
+// Of a commit. What is there already takes no room.
+bool GroupShard::Impl::HasRoomForOffsets(const Group* group, const OffsetCommitRequest& request) const {
+  auto grows_by = [&](bool exactly) {
+    size_t bytes = 0;
+    for (const OffsetCommitRequest::Topic& topic : request.topics) {
+      const bool is_new = !exactly || group == nullptr || group->offsets.find(topic.name) == group->offsets.end();
+      if (is_new) bytes += BytesOfTopic(topic.name);
+      for (const OffsetCommitRequest::Partition& partition : topic.partitions) {
+        const size_t wants = partition.committed_metadata.has_value() ? partition.committed_metadata->size() : 0;
+        const OffsetCell* cell = exactly ? CellAt(group, topic.name, partition.index) : nullptr;
+        bytes += cell == nullptr ? BytesOfCell(wants) : std::max(wants, MetadataBytes(*cell)) - MetadataBytes(*cell);
+      }
+    }
+    return bytes;
+  };
+  auto fits = [&](size_t bytes) { return bytes == 0 || offset_bytes_ + bytes <= config_.most_shard_offset_bytes; };
+  return fits(grows_by(false)) || fits(grows_by(true));
+}
+
 // ── Being written ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 OffsetCell& GroupShard::Impl::CellOf(Group& group, const std::string& topic, int32_t partition) {
-  auto [cell, added] = group.offsets[topic].try_emplace(partition);
-  if (added) ++offset_count_;
+  auto [of_topic, is_new] = group.offsets.try_emplace(topic);
+  if (is_new) offset_bytes_ += BytesOfTopic(topic);
+  auto [cell, added] = of_topic->second.try_emplace(partition);
+  if (added) {
+    ++offset_count_;
+    offset_bytes_ += BytesOfCell(0);
+  }
   return cell->second;
 }
 
@@ -148,7 +202,10 @@ void GroupShard::Impl::DropCellIfUnused(Group& group, const std::string& topic, 
   if (cell == partitions->second.end() || !cell->second.unused()) return;
   partitions->second.erase(cell);
   --offset_count_;
-  if (partitions->second.empty()) group.offsets.erase(partitions);
+  offset_bytes_ -= BytesOfCell(0);  // unused: without metadata
+  if (!partitions->second.empty()) return;
+  offset_bytes_ -= BytesOfTopic(topic);
+  group.offsets.erase(partitions);
 }
 
 void GroupShard::Impl::WriteOffsets(Step& step, Group& group, std::vector<OffsetChange> changes) {
@@ -194,7 +251,9 @@ void GroupShard::Impl::OnFailed(Step& step, OffsetsWritten& effect, ErrorCode) {
 
 void GroupShard::Impl::ApplyOffset(Group& group, OffsetChange& change, int64_t record_offset) {
   OffsetCell& cell = CellOf(group, change.topic, change.partition);
+  offset_bytes_ -= MetadataBytes(cell);
   if (change.value.has_value()) {
+    offset_bytes_ += change.value->metadata.size();
     cell.committed = std::move(change.value);
     cell.record_offset = record_offset;
     return;
@@ -250,14 +309,6 @@ OffsetFetchResponse::Partition Answered(int32_t partition, const OffsetCell* cel
   return answer;
 }
 
-const OffsetCell* CellAt(const Group* group, std::string_view topic, int32_t partition) {
-  if (group == nullptr) return nullptr;
-  auto partitions = group->offsets.find(topic);
-  if (partitions == group->offsets.end()) return nullptr;
-  auto cell = partitions->second.find(partition);
-  return cell == partitions->second.end() ? nullptr : &cell->second;
-}
-
 void AddTopic(const Group* group, const OffsetFetchRequest::Topic& wanted, bool require_stable,
               OffsetFetchResponse& response) {
   auto& topic = response.topics.emplace_back();
@@ -275,9 +326,9 @@ void AddAllTopics(const Group& group, bool require_stable, OffsetFetchResponse& 
     OffsetFetchResponse::Topic topic;
     topic.name = name;
     for (const auto& [partition, cell] : partitions) {
-      bool unstable = require_stable && cell.open_transactions > 0;
-      if (!cell.committed.has_value() && !unstable) continue;
-      if (cell.committed.has_value()) topic.topic_id = cell.committed->topic_id;
+      // What only an open transaction knows is not there yet, as in Apache Kafka, although nobody is told to wait.
+      if (!cell.committed.has_value()) continue;
+      topic.topic_id = cell.committed->topic_id;
       topic.partitions.push_back(Answered(partition, &cell, kZeroUuid, require_stable));
     }
     if (!topic.partitions.empty()) response.topics.push_back(std::move(topic));
@@ -348,157 +399,6 @@ void GroupShard::Impl::DeleteOffsets(Step& step, Ticket ticket, const OffsetDele
   }
   WriteOffsets(step, *group, std::move(changes));
   AnswerWhenWritten(step, ticket, std::move(response));
-}
-
-// ── Expiry ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-bool GroupShard::Impl::MayExpire(const Group& group) const {
-  if (group.type == GroupType::kConsumer) return true;
-  if (group.type != GroupType::kClassic) return false;
-  if (!group.protocol_type.has_value()) return true;
-  if (group.Is(GroupState::kEmpty)) return true;
-  return group.Is(GroupState::kStable) && group.SubscribedTopics().has_value();
-}
-
-// Only where MayExpire.
-int64_t GroupShard::Impl::ExpiryWallMs(const Group& group, const CommittedOffset& offset) const {
-  if (offset.expire_timestamp_ms >= 0) return offset.expire_timestamp_ms;
-  bool since_empty = group.protocol_type.has_value() && group.Is(GroupState::kEmpty) && group.state_timestamp_ms >= 0;
-  int64_t base = since_empty ? group.state_timestamp_ms : offset.commit_timestamp_ms;
-  return base > INT64_MAX - config_.offsets_retention_ms ? INT64_MAX : base + config_.offsets_retention_ms;
-}
-
-void GroupShard::Impl::ArmCleanupAt(Group& group, int64_t wall_ms, Now now) {
-  int64_t wait_ms = wall_ms <= now.wall_ms ? 0 : wall_ms - now.wall_ms;
-  int64_t deadline_ms = wait_ms > INT64_MAX / 2 ? INT64_MAX / 2 : now.monotonic_ms + wait_ms;
-  Arm(group.cleanup_timer, {.kind = TimerTarget::Kind::kCleanup, .group = &group}, deadline_ms);
-}
-
-void GroupShard::Impl::ArmCleanup(Group& group, Now now) {
-  std::optional<int64_t> wall_ms = NextExpiryWallMs(group, now);
-  if (wall_ms.has_value()) {
-    ArmCleanupAt(group, *wall_ms, now);
-  } else {
-    group.cleanup_timer.Cancel();
-  }
-}
-
-// An offset has come. Later ones expire later, so most of the time there is nothing to do.
-void GroupShard::Impl::ArmCleanupFor(Group& group, const CommittedOffset& offset, Now now) {
-  if (group.type != GroupType::kClassic && !MayExpire(group)) return;
-  bool expires_by_itself = offset.expire_timestamp_ms >= 0;
-  if (group.cleanup_timer.armed() && !expires_by_itself) return;
-  int64_t wall_ms = ExpiryWallMs(group, offset);
-  int64_t deadline_ms = wall_ms <= now.wall_ms ? now.monotonic_ms : now.monotonic_ms + (wall_ms - now.wall_ms);
-  if (!group.cleanup_timer.armed() || deadline_ms < group.cleanup_timer.deadline_ms()) {
-    ArmCleanupAt(group, wall_ms, now);
-  }
-}
-
-std::optional<int64_t> GroupShard::Impl::NextExpiryWallMs(const Group& group, Now now) const {
-  if (!MayExpire(group)) return std::nullopt;
-  bool nothing = group.HasNobody() && group.offsets.empty();
-  if (nothing) return now.wall_ms + config_.offsets_retention_check_interval_ms;
-  auto subscribed = group.SubscribedTopics();
-  std::optional<int64_t> earliest;
-  auto note = [&](int64_t wall_ms) { earliest = std::min(earliest.value_or(INT64_MAX), wall_ms); };
-  for (const auto& [topic, partitions] : group.offsets) {
-    if (subscribed.has_value() && subscribed->count(topic) != 0) continue;
-    for (const auto& [partition, cell] : partitions) {
-      bool settled = cell.committed.has_value() && cell.pending_writes == 0 && cell.open_transactions == 0;
-      note(settled ? ExpiryWallMs(group, *cell.committed) : now.wall_ms + config_.offsets_retention_check_interval_ms);
-    }
-  }
-  return earliest;
-}
-
-GroupShard::Impl::Expired GroupShard::Impl::ExpireOffsets(Step& step, Group& group) {
-  Expired result;
-  auto subscribed = group.SubscribedTopics();
-  std::vector<OffsetChange> changes;
-  for (const auto& [topic, partitions] : group.offsets) {
-    bool wanted = subscribed.has_value() && subscribed->count(topic) != 0;
-    for (const auto& [partition, cell] : partitions) {
-      bool settled = cell.committed.has_value() && cell.pending_writes == 0 && cell.open_transactions == 0;
-      bool expired = settled && !wanted && ExpiryWallMs(group, *cell.committed) <= step.now.wall_ms;
-      if (expired && changes.size() < kMostRecordsPerWrite) {
-        WriteTombstone(step, group, topic, partition, changes);
-      } else {
-        result.all = false;
-        result.more |= expired;
-      }
-    }
-  }
-  WriteOffsets(step, group, std::move(changes));
-  return result;
-}
-
-void GroupShard::Impl::CleanupTimerFired(Step& step, Group& group) {
-  if (group.Is(GroupState::kDead) || !MayExpire(group)) return;
-  Expired expired = ExpireOffsets(step, group);
-  bool over = expired.all && group.HasNobody() && group.pending_members.empty();
-  if (over && group.has_record) {
-    if (!WriteGroupDeletion(step, group)) ArmCleanupAt(group, step.now.wall_ms, step.now);
-    return;
-  }
-  if (over && group.offsets.empty()) return EraseIfNothing(group);
-  if (expired.more) return ArmCleanupAt(group, step.now.wall_ms, step.now);
-  ArmCleanup(group, step.now);
-}
-
-bool GroupShard::Impl::WriteGroupDeletion(Step& step, Group& group) {
-  const size_t first = step.out.records.size();
-  WriteLostTombstones(step, group, kMostRecordsPerWrite);
-  NoteWritten(step, group, first);
-  if (!group.lost_tombstones.empty()) return false;
-  if (group.type == GroupType::kClassic) step.Write(EncodeGroupTombstone(group.id));
-  if (group.type == GroupType::kConsumer) WriteConsumerTombstones(step, group);
-  WriteOtherTombstones(step, group);
-  SetState(group, GroupState::kDead);
-  step.effects.push_back(GroupDeleted{RefTo(group)});
-  return true;
-}
-
-// ── Deleted topics ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-void GroupShard::Impl::TopicsDeleted(Step& step, std::vector<DeletedTopic> topics) {
-  bool walking = !deleted_topics_.empty();
-  std::vector<DeletedTopic>& list = walking ? deleted_topics_next_ : deleted_topics_;
-  std::move(topics.begin(), topics.end(), std::back_inserter(list));
-  if (!walking && !deleted_topics_.empty()) Sweep(step);
-}
-
-void GroupShard::Impl::Sweep(Step& step) {
-  constexpr size_t kGroupsPerStep = 1'000;
-  auto at = sweep_after_.has_value() ? groups_.upper_bound(*sweep_after_) : groups_.begin();
-  for (size_t visited = 0; at != groups_.end() && visited < kGroupsPerStep; ++visited, ++at) {
-    SweepGroup(step, *at->second);
-    sweep_after_ = at->first;
-    if (step.out.records.size() >= kMostRecordsPerWrite) break;
-  }
-  bool done = at == groups_.end();
-  if (done) {
-    sweep_after_.reset();
-    deleted_topics_ = std::exchange(deleted_topics_next_, {});
-  }
-  if (!done || !deleted_topics_.empty()) {
-    Arm(sweep_timer_, {.kind = TimerTarget::Kind::kSweep}, step.now.monotonic_ms);
-  }
-}
-
-void GroupShard::Impl::SweepGroup(Step& step, Group& group) {
-  if (group.Is(GroupState::kDead)) return;
-  std::vector<OffsetChange> changes;
-  for (const DeletedTopic& topic : deleted_topics_) {
-    auto partitions = group.offsets.find(topic.name);
-    if (partitions == group.offsets.end()) continue;
-    for (const auto& [partition, cell] : partitions->second) {
-      const Uuid& committed_to = cell.committed.has_value() ? cell.committed->topic_id : kZeroUuid;
-      bool other_topic = !committed_to.is_zero() && !topic.topic_id.is_zero() && committed_to != topic.topic_id;
-      if (!other_topic) WriteTombstone(step, group, topic.name, partition, changes);
-    }
-  }
-  WriteOffsets(step, group, std::move(changes));
 }
 
 }  // namespace kb::group

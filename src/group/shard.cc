@@ -206,12 +206,15 @@ Group& GroupShard::Impl::Create(std::string_view group_id, Now now) {
   ++groups_in_state_[static_cast<size_t>(group.state)];
   auto [at, added] = groups_.try_emplace(group.id, std::move(made));
   KB_CHECK(added);
+  offset_bytes_ += BytesOfGroup(group.id);
   return group;
 }
 
 void GroupShard::Impl::Erase(Group& group) {
   while (!group.members.empty()) group.Remove(std::string(group.members.begin()->first));
-  for (const auto& [topic, partitions] : group.offsets) offset_count_ -= partitions.size();
+  group.RemoveAllPending();
+  ForgetOffsets(group);
+  offset_bytes_ -= BytesOfGroup(group.id);
   SetType(group, GroupType::kConsumer);  // takes it out of the counts of classic groups
   groups_.erase(groups_.find(group.id));
 }
@@ -249,7 +252,7 @@ void GroupShard::Impl::Dissolve(Step& step, Group& group, ErrorCode error) {
     if (member.awaiting_sync.has_value()) AnswerSync(step, member, {.error = error});
   }
   while (!group.members.empty()) group.Remove(std::string(group.members.begin()->first));
-  group.pending_members.clear();
+  group.RemoveAllPending();
   group.join_timer.Cancel();
   group.sync_timer.Cancel();
   SetState(group, GroupState::kEmpty);
@@ -361,7 +364,7 @@ std::vector<Reply> GroupShard::Impl::Unload(ErrorCode error) {
   }
   groups_.clear();
   groups_in_state_ = {};
-  offset_count_ = member_bytes_ = 0;
+  offset_count_ = offset_bytes_ = member_bytes_ = 0;
   sweep_timer_.Cancel();
   deleted_topics_.clear();
   return std::move(step.out.replies);

@@ -45,13 +45,30 @@ std::optional<ErrorCode> GroupShard::Impl::RefuseSync(Group& group, const SyncGr
   return std::nullopt;
 }
 
+// Bounds of our own. Apache Kafka's is that of a batch, and UNKNOWN_SERVER_ERROR its answer there.
+std::optional<ErrorCode> GroupShard::Impl::RefuseAssignments(const Group& group,
+                                                             const SyncGroupRequest& request) const {
+  size_t bytes = 0;
+  for (const MemberAssignment& assigned : request.assignments) bytes += assigned.assignment.size();
+  size_t metadata = 0;
+  for (const auto& [id, member] : group.members) metadata += member.metadata(*group.protocol_name).size();
+  if (bytes + metadata > config_.most_group_bytes) return ErrorCode::kUnknownServerError;
+  if (member_bytes_ + bytes > config_.most_shard_member_bytes) return ErrorCode::kCoordinatorNotAvailable;
+  return std::nullopt;
+}
+
 void GroupShard::Impl::SyncCompleting(Step& step, Group& group, Member& member, Ticket ticket,
                                       SyncGroupRequest request) {
   // A second SyncGroup of a member: the first one's client is most likely gone.
   if (member.awaiting_sync.has_value()) AnswerSync(step, member, {.error = ErrorCode::kRebalanceInProgress});
   member.awaiting_sync = ticket;
   NoLongerPendingSync(group, member.id);
-  if (group.IsLeader(member.id)) WriteAssignment(step, group, std::move(request.assignments));
+  if (!group.IsLeader(member.id)) return;
+  if (std::optional<ErrorCode> error = RefuseAssignments(group, request)) {  // as if it could not be written
+    DropAssignment(step, group, *error);
+    return PrepareRebalance(step, group);
+  }
+  WriteAssignment(step, group, std::move(request.assignments));
 }
 
 void GroupShard::Impl::SyncStable(Step& step, Group& group, Member& member, Ticket ticket) {
@@ -108,9 +125,9 @@ void GroupShard::Impl::HandOutAssignment(Step& step, Group& group, AssignmentWri
     auto assigned = written.assignments.find(id);
     group.SetAssignment(member, assigned == written.assignments.end() ? std::string() : std::move(assigned->second));
     if (!member.awaiting_sync.has_value()) continue;
-    AnswerSync(step, member, {.protocol_type = group.protocol_type,
-                              .protocol_name = group.protocol_name,
-                              .assignment = member.assignment});
+    AnswerSync(
+        step, member,
+        {.protocol_type = group.protocol_type, .protocol_name = group.protocol_name, .assignment = member.assignment});
     // While it waited its session was not watched.
     RestartSession(group, member, step.now);
   }
@@ -201,7 +218,7 @@ ErrorCode GroupShard::Impl::LeaveOne(Step& step, Group& group, const LeaveGroupR
     member_id = leaving.group_instance_id.has_value() ? group.StaticMemberId(*leaving.group_instance_id) : "";
     if (member_id.empty()) return ErrorCode::kUnknownMemberId;
   } else if (group.IsPending(member_id)) {
-    group.pending_members.erase(member_id);
+    group.RemovePending(member_id);
     return ErrorCode::kNone;
   } else if (auto error = CheckMember(group, member_id, leaving.group_instance_id)) {
     return *error;
@@ -222,7 +239,7 @@ void GroupShard::Impl::SessionTimerFired(Step& step, Group& group, Member& membe
 }
 
 void GroupShard::Impl::PendingMemberTimerFired(Step& step, Group& group, const std::string& member_id) {
-  group.pending_members.erase(member_id);
+  group.RemovePending(member_id);
   CompleteJoinIfAllJoined(step, group);
   EraseIfNothing(group);
 }

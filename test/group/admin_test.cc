@@ -65,6 +65,8 @@ TEST_F(AdminTest, ListsByStateAndTypeWithoutCase) {
   EXPECT_THAT(List({}, {"consumer"}), IsEmpty());
   EXPECT_THAT(List({"bogus"}), IsEmpty());
   EXPECT_THAT(List({}, {"bogus"}), IsEmpty());
+  EXPECT_THAT(List({" stable\t"}), SizeIs(1));
+  EXPECT_THAT(List({}, {" classic "}), IsEmpty());
   LeaveOne(ids[0]);
   EXPECT_THAT(List({"Empty"}), SizeIs(2));
 }

@@ -174,6 +174,19 @@ TEST_F(ConsumerAdminTest, AnOlderEpochIsGoodForPartitionsThatItHadThen) {
   EXPECT_EQ(CommitAs("a", 2, 4), kStaleMemberEpoch);
 }
 
+TEST_F(ConsumerAdminTest, MetadataThatIsTooLongIsSaidBeforeWhoseThePartitionIs) {
+  OneMember();
+  GrowTopic("t", 5);
+  Beat("a", 2);
+  OffsetCommitRequest request = CommitRequest("a", 2, 7);
+  request.topics[0].topic_id = topics_.IdOf("t");
+  request.topics[0].partitions = {{.index = 0, .committed_offset = 1},
+                                  {.index = 4, .committed_offset = 2, .committed_metadata = std::string(4'097, 'x')}};
+  const auto& partitions = Answer<OffsetCommitResponse>(Commit(request)).topics.at(0).partitions;
+  EXPECT_EQ(partitions.at(0).error, kNone);
+  EXPECT_EQ(partitions.at(1).error, kOffsetMetadataTooLarge);
+}
+
 TEST_F(ConsumerAdminTest, WhatAMemberIsLettingGoOfMayStillBeCommitted) {
   OneMember();
   GrowTopic("t", 6);

@@ -111,6 +111,9 @@ size_t ShardInspector::PendingWrites(const GroupShard& shard) {
 size_t ShardInspector::MemberBytes(const GroupShard& shard) {
   return shard.impl_->member_bytes_;
 }
+size_t ShardInspector::OffsetBytes(const GroupShard& shard) {
+  return shard.impl_->offset_bytes_;
+}
 
 namespace {
 
@@ -134,7 +137,10 @@ TEST_F(InspectorTest, NothingIsLeftWhenEverythingIsGone) {
   EXPECT_GT(ShardInspector::MemberBytes(*shard_), 0u);
   for (const std::string& id : ids) LeaveOne(id);
   EXPECT_EQ(ShardInspector::MemberBytes(*shard_), 0u);
+  CommitSimple("g", "t", 1);
+  EXPECT_GT(ShardInspector::OffsetBytes(*shard_), 0u);
   EXPECT_EQ(DeleteOne("g"), ErrorCode::kNone);
+  EXPECT_EQ(ShardInspector::OffsetBytes(*shard_), 0u);
   EXPECT_TRUE(ShardInspector::DurableState(*shard_).empty());
   EXPECT_EQ(ShardInspector::PendingWrites(*shard_), 0u);
   EXPECT_EQ(shard_->counts().empty + shard_->counts().stable + shard_->counts().offsets, 0u);

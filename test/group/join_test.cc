@@ -4,7 +4,6 @@
 namespace kb::group {
 namespace {
 
-
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using ::testing::StartsWith;
@@ -385,7 +384,7 @@ TEST_F(JoinTest, WhatClientsCanMakeUsKeepIsBounded) {
   config_.most_groups = 2;
   config_.most_pending_members = 3;
   config_.most_member_bytes = 1'000;
-  config_.most_shard_member_bytes = 2'000;
+  config_.most_shard_member_bytes = 2'500;
   Restart();
   for (int i = 0; i < 3; ++i) NewMember();
   EXPECT_EQ(Joined(Join()).error, ErrorCode::kCoordinatorLoadInProgress);
@@ -401,6 +400,38 @@ TEST_F(JoinTest, WhatClientsCanMakeUsKeepIsBounded) {
   request.protocols[0].metadata = std::string(900, 'x');
   EXPECT_FALSE(Answered(Join(request)));
   EXPECT_EQ(JoinError(request), ErrorCode::kCoordinatorLoadInProgress);
+}
+
+TEST_F(JoinTest, MemberIdsThatAreGivenOutTakeRoom) {
+  config_.most_shard_member_bytes = 150'000;
+  Restart();
+  JoinGroupRequest request = JoinRequest();
+  request.caller.client_id = std::string(30'000, 'c');
+  EXPECT_EQ(JoinError(request), ErrorCode::kMemberIdRequired);
+  EXPECT_EQ(JoinError(request), ErrorCode::kMemberIdRequired);
+  EXPECT_EQ(JoinError(request), ErrorCode::kCoordinatorLoadInProgress);
+  Pass(10'000);
+  EXPECT_EQ(JoinError(request), ErrorCode::kMemberIdRequired);
+  EXPECT_EQ(DeleteOne("g"), ErrorCode::kNone);
+  EXPECT_EQ(ShardInspector::MemberBytes(*shard_), 0u);
+}
+
+TEST_F(JoinTest, WhoIsThereRejoinsHoweverFullItIs) {
+  auto ids = StableGroup(2);
+  config_.most_shard_member_bytes = ShardInspector::MemberBytes(*shard_);
+  Restart();
+  Ticket first = Join(ids[0]);
+  Ticket second = Join(ids[1]);
+  EXPECT_EQ(Joined(first).error, ErrorCode::kNone);
+  EXPECT_EQ(Joined(second).error, ErrorCode::kNone);
+  EXPECT_EQ(JoinError(JoinRequest()), ErrorCode::kCoordinatorLoadInProgress);
+}
+
+// Apache Kafka's answer to what it does not expect.
+TEST_F(JoinTest, AMemberIdThatWasGivenOutIsNotForAStaticMember) {
+  JoinGroupRequest request = JoinRequest(NewMember());
+  request.group_instance_id = "i";
+  EXPECT_EQ(JoinError(request), ErrorCode::kUnknownServerError);
 }
 
 TEST_F(JoinTest, AMemberIdThatWouldNotFitARecordIsNotMade) {

@@ -120,6 +120,27 @@ TEST_F(OffsetsTest, MetadataThatIsTooLongIsRefusedAloneAndCountedInUtf16) {
   EXPECT_EQ(Fetched("g", "t", 2).metadata, "");
 }
 
+TEST_F(OffsetsTest, WhatGroupsAndOffsetsTakeIsBounded) {
+  EXPECT_EQ(CommitSimple("g", "t", 1), kNone);
+  config_.most_shard_offset_bytes = ShardInspector::OffsetBytes(*shard_) + 1'000;
+  Restart();
+  OffsetCommitRequest request = CommitRequest("", -1, 2);
+  request.topics[0].partitions[0].committed_metadata = std::string(1'001, 'm');
+  EXPECT_EQ(CommitError(Commit(request)), kCoordinatorLoadInProgress);
+  request.topics[0].partitions[0].committed_metadata = std::string(1'000, 'm');
+  EXPECT_EQ(CommitError(Commit(request)), kNone);
+  EXPECT_EQ(CommitError(Commit(request)), kNone);  // what is there takes no more
+  EXPECT_EQ(CommitSimple("g", "u", 1), kCoordinatorLoadInProgress);
+  EXPECT_EQ(CommitSimple("h", "t", 1), kCoordinatorLoadInProgress);
+  JoinGroupRequest join = JoinRequest();
+  join.group_id = "h";
+  EXPECT_EQ(JoinError(join), kCoordinatorLoadInProgress);
+  EXPECT_EQ(CommitSimple("g", "t", 3), kNone);
+  EXPECT_EQ(ShardInspector::OffsetBytes(*shard_), config_.most_shard_offset_bytes - 1'000);
+  Restart();
+  EXPECT_EQ(ShardInspector::OffsetBytes(*shard_), config_.most_shard_offset_bytes - 1'000);
+}
+
 TEST_F(OffsetsTest, ACommitOfNothingAcceptableLeavesNothing) {
   OffsetCommitRequest request = CommitRequest("", -1, 7);
   request.topics[0].partitions[0].committed_metadata = std::string(5'000, 'x');
@@ -403,6 +424,15 @@ TEST_F(TransactionalOffsetsTest, CountWhenTheTransactionIsCommitted) {
   shard_->ReplayEndOfTransaction(ProducerId(1), true, next_offset_++);
   EXPECT_EQ(CommittedOffsetOf("g", "t"), 2);
   EXPECT_EQ(Fetched("g", "t", 0, true).error, kNone);
+}
+
+TEST_F(TransactionalOffsetsTest, AreNotAmongAllOffsetsWhileNoneIsCommitted) {
+  Replay(RecordOf(2), true);
+  Run(shard_->Loaded(now_));
+  const OffsetFetchRequest all{.group_id = "g", .require_stable = true};
+  EXPECT_THAT(Answer<OffsetFetchResponse>(Fetch(all)).topics, IsEmpty());
+  shard_->ReplayEndOfTransaction(ProducerId(1), true, next_offset_++);
+  EXPECT_THAT(Answer<OffsetFetchResponse>(Fetch(all)).topics, SizeIs(1));
 }
 
 TEST_F(TransactionalOffsetsTest, DoNotCountWhenItIsAborted) {

@@ -45,6 +45,7 @@ class ShardInspector {
   static std::map<std::string, Holding> Holdings(const GroupShard& shard, const std::string& group_id);
   static size_t PendingWrites(const GroupShard& shard);
   static size_t MemberBytes(const GroupShard& shard);
+  static size_t OffsetBytes(const GroupShard& shard);
 };
 
 struct LogEntry {

@@ -1,4 +1,5 @@
-// SyncGroup, Heartbeat and LeaveGroup in every state. Answers are those of Apache Kafka 4.3.1, which was asked the same.
+// SyncGroup, Heartbeat and LeaveGroup in every state. Answers are those of Apache Kafka 4.3.1, which was asked the
+// same.
 #include "group/shard_fixture.h"
 
 namespace kb::group {
@@ -267,6 +268,29 @@ TEST_F(SyncTest, LeavingWithAWrongIdChangesNothing) {
   StableGroup(2);
   EXPECT_EQ(LeaveOne("x"), kUnknownMemberId);
   EXPECT_EQ(State(), "Stable");
+}
+
+TEST_F(SyncTest, AssignmentsThatAreTooLargeAreAsGoodAsNotWritten) {
+  config_.most_group_bytes = 2'000;
+  Restart();
+  auto ids = StableGroup(2);
+  for (const std::string& id : ids) Join(id);
+  Ticket other = Sync(ids[1], 2);
+  EXPECT_EQ(Synced(Sync(ids[0], 2, {{ids[1], std::string(2'000, 'a')}})).error, kUnknownServerError);
+  EXPECT_EQ(Synced(other).error, kUnknownServerError);
+  EXPECT_EQ(State(), "PreparingRebalance");
+  Restart();
+  EXPECT_EQ(Synced(Sync(ids[1], 1)).assignment, "assigned to " + ids[1]);
+}
+
+TEST_F(SyncTest, AssignmentsCountWithTheMembersOfTheShard) {
+  auto ids = StableGroup(1);
+  config_.most_shard_member_bytes = ShardInspector::MemberBytes(*shard_) + 1'000;
+  Restart();
+  Join(ids[0]);
+  EXPECT_EQ(Synced(Sync(ids[0], 2, {{ids[0], std::string(1'001, 'a')}})).error, kCoordinatorNotAvailable);
+  Join(ids[0]);
+  EXPECT_EQ(Synced(Sync(ids[0], 3, {{ids[0], std::string(900, 'a')}})).error, kNone);
 }
 
 // Apache Kafka rebalances the group here; nobody in it has changed.
