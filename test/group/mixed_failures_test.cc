@@ -378,7 +378,9 @@ TEST_F(MixedTest, WhateverHappensItSettles) {
     std::vector<std::unique_ptr<Client>> clients;
     int last = 0;
     auto pick = [&](size_t below) { return static_cast<size_t>(random.Next() % below); };
+    history_.clear();
     auto leaves = [&](Client& client) {
+      Note(client, "leaves");
       if (client.classic) {
         Leave({{client.id, client.instance}});
       } else {
@@ -395,9 +397,14 @@ TEST_F(MixedTest, WhateverHappensItSettles) {
       client.epoch = 0;
       client.seen_ms = 0;
       client.owned.clear();
+      Note(client, "is new");
+    };
+    auto fails_next = [&] {
+      fail_next_append_ = ErrorCode::kNotEnoughReplicas;
+      history_.push_back("the next append fails");
     };
     for (int step = 0; step < 120; ++step) {
-      if (pick(12) == 0) fail_next_append_ = ErrorCode::kNotEnoughReplicas;
+      if (pick(12) == 0) fails_next();
       size_t what = pick(10);
       if ((what == 0 && clients.size() < 5) || clients.empty()) {
         clients.push_back(std::make_unique<Client>());
@@ -413,6 +420,7 @@ TEST_F(MixedTest, WhateverHappensItSettles) {
       } else if (what == 2 && pick(4) == 0) {
         CommitAll();
         Restart();
+        history_.push_back("a restart");
         for (Client* client : clients_) {
           client->join.reset();
           client->sync.reset();
@@ -423,8 +431,9 @@ TEST_F(MixedTest, WhateverHappensItSettles) {
         // Clients that ask and do not wait for the answers, while nothing is committed.
         hold_commits_ = true;
         for (size_t i = 0; i <= pick(4); ++i) {
-          if (pick(6) == 0) fail_next_append_ = ErrorCode::kNotEnoughReplicas;
+          if (pick(6) == 0) fails_next();
           Client& client = *clients[pick(clients.size())];
+          Note(client, "asks and does not wait");
           if (pick(3) == 0) {
             leaves(client);
           } else if (client.classic) {
@@ -440,6 +449,7 @@ TEST_F(MixedTest, WhateverHappensItSettles) {
         Turn(*clients[pick(clients.size())]);
         Pass(100);
       }
+      if (HasFailure()) FAIL() << History(60);
     }
     fail_next_append_.reset();
     hold_commits_ = false;
@@ -450,7 +460,7 @@ TEST_F(MixedTest, WhateverHappensItSettles) {
     }
     Settle();
     SameAfterReplay();
-    if (HasFailure()) return;
+    if (HasFailure()) FAIL() << History(200);
   }
 }
 

@@ -129,18 +129,23 @@ class MixedTest : public ShardFixture {
   // One heartbeat of a classic member and what follows from it. Whether anything did.
   bool ClassicTurn(Client& client) {
     ErrorCode error = BeatAs(client);
+    Note(client, "heartbeats", error);
     if (error == ErrorCode::kNone) return false;
-    if (error == ErrorCode::kUnknownMemberId || error == ErrorCode::kFencedInstanceId) {
-      client.owned.clear();
-      client.id.clear();
-    } else if (error == ErrorCode::kIllegalGeneration) {
-      client.owned.clear();
-    } else {
+    if (!IsOut(client, error)) {
       EXPECT_EQ(error, ErrorCode::kRebalanceInProgress);
     }
     return Rejoin(client);
   }
+  // Whether this says that it has lost what it had, whatever it had asked.
+  static bool IsOut(Client& client, ErrorCode error) {
+    const bool is_unknown = error == ErrorCode::kUnknownMemberId || error == ErrorCode::kFencedInstanceId;
+    if (!is_unknown && error != ErrorCode::kIllegalGeneration) return false;
+    client.owned.clear();
+    if (is_unknown) client.id.clear();
+    return true;
+  }
   bool Rejoin(Client& client) {
+    client.seen_ms = now_.monotonic_ms;
     Ticket join = Join(ClassicJoin(client));
     if (Answered(join) && Joined(join).error == ErrorCode::kMemberIdRequired) {
       client.id = Joined(join).member_id;
@@ -153,18 +158,27 @@ class MixedTest : public ShardFixture {
   bool FinishJoin(Client& client) {
     if (!Answered(*client.join)) return false;
     const JoinGroupResponse joined = Joined(*std::exchange(client.join, std::nullopt));
-    if (joined.error != ErrorCode::kNone) return true;
+    Note(client, "has joined as " + joined.member_id + " in " + std::to_string(joined.generation_id), joined.error);
+    if (joined.error != ErrorCode::kNone) {
+      IsOut(client, joined.error);
+      return true;
+    }
     client.id = joined.member_id;
     client.epoch = joined.generation_id;
     std::vector<MemberAssignment> assignments;
     if (joined.leader == client.id) assignments = Deal(joined.members);
+    client.seen_ms = now_.monotonic_ms;
     client.sync = SyncAs(client, assignments);
     return FinishSync(client);
   }
   bool FinishSync(Client& client) {
     if (!Answered(*client.sync)) return false;
     const Ticket sync = *std::exchange(client.sync, std::nullopt);
-    if (Synced(sync).error != ErrorCode::kNone) return true;
+    Note(client, "has synced", Synced(sync).error);
+    if (Synced(sync).error != ErrorCode::kNone) {
+      IsOut(client, Synced(sync).error);
+      return true;
+    }
     std::vector<int32_t> assigned = PartitionsIn(Synced(sync).assignment);
     const bool gives_up = std::any_of(client.owned.begin(), client.owned.end(), [&](int32_t p) {
       return std::find(assigned.begin(), assigned.end(), p) == assigned.end();
@@ -229,6 +243,7 @@ class MixedTest : public ShardFixture {
   bool ConsumerTurn(Client& client) {
     const ConsumerGroupHeartbeatResponse answer = Beaten(ConsumerBeat(ConsumerBeatRequest(client)));
     client.seen_ms = now_.monotonic_ms;
+    Note(client, "is told epoch " + std::to_string(answer.member_epoch), answer.error);
     if (answer.error != ErrorCode::kNone) {
       client.epoch = 0;
       client.owned.clear();
@@ -256,6 +271,10 @@ class MixedTest : public ShardFixture {
 
   // ── All of them ──
   bool Turn(Client& client) {
+    // Its session has begun with the answer, whenever it hears that.
+    const std::optional<Ticket> waits_for = client.join.has_value() ? client.join : client.sync;
+    const bool has_answer = waits_for.has_value() && Answered(*waits_for);
+    if (has_answer) client.seen_ms = answered_ms_.at(*waits_for);
     const bool is_late = client.seen_ms != 0 && client.seen_ms + kSessionMs <= now_.monotonic_ms;
     if (is_late) {  // it knows that it may own nothing any more, and begins anew
       client.join.reset();
@@ -264,7 +283,7 @@ class MixedTest : public ShardFixture {
       client.epoch = 0;
       if (client.classic) client.id.clear();
     }
-    client.seen_ms = now_.monotonic_ms;
+    if (is_late || !has_answer) client.seen_ms = now_.monotonic_ms;
     if (!client.classic) return ConsumerTurn(client);
     if (client.join.has_value()) return FinishJoin(client);
     if (client.sync.has_value()) return FinishSync(client);
@@ -306,6 +325,23 @@ class MixedTest : public ShardFixture {
     }
   }
 
+  // ── What has happened, for those who look for the cause ──
+  void Note(const Client& client, const std::string& what, ErrorCode error = ErrorCode::kNone) {
+    std::string owned;
+    for (int32_t p : client.owned) owned += " " + std::to_string(p);
+    history_.push_back(std::to_string(now_.monotonic_ms) + (client.classic ? " classic " : " consumer ") +
+                       (client.id.empty() ? "-" : client.id) + " " + client.instance.value_or("dynamic") + " at " +
+                       std::to_string(client.epoch) + " with {" + owned + " } " + what +
+                       (error == ErrorCode::kNone ? "" : ": error " + std::to_string(static_cast<int>(error))));
+  }
+  std::string History(size_t most) const {
+    std::string text;
+    for (size_t i = history_.size() - std::min(most, history_.size()); i < history_.size(); ++i) {
+      text += history_[i] + "\n";
+    }
+    return text;
+  }
+
   void SameAfterReplay() {
     GroupShard other(config_, random_, topics_);
     for (const LogEntry& entry : log_) ReplayInto(other, entry);
@@ -320,6 +356,7 @@ class MixedTest : public ShardFixture {
   bool IsConsumerGroup() const { return DescribeConsumer().error == ErrorCode::kNone; }
 
   std::vector<Client*> clients_;
+  std::vector<std::string> history_;
 };
 
 }  // namespace kb::group

@@ -239,6 +239,24 @@ TEST_F(MixedTest, OffsetsStay) {
   SameAfterReplay();
 }
 
+// ── The clients here ──
+
+// Static members have no id before their first answer.
+TEST_F(MixedTest, WhoHasNoIdYetHearsItsOwnAnswer) {
+  config_.group_initial_rebalance_delay_ms = 3'000;
+  Restart();
+  Client a{.instance = "a"};
+  Client b{.instance = "b"};
+  Turn(a);
+  Turn(b);
+  EXPECT_TRUE(a.id.empty() && b.id.empty());
+  Pass(6'000);
+  Turn(b);
+  Turn(a);
+  EXPECT_EQ(a.id.substr(0, 2), "a-");
+  EXPECT_EQ(b.id.substr(0, 2), "b-");
+}
+
 // ── There and back ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 TEST_F(MixedTest, ARollingUpgradeOfThreeMembersAndBack) {

@@ -75,6 +75,7 @@ class ShardFixture : public ::testing::Test {
 
   void Deliver(std::vector<Reply> replies) {
     for (Reply& reply : replies) {
+      answered_ms_[reply.ticket] = now_.monotonic_ms;
       bool first = answers_.try_emplace(reply.ticket, std::move(reply.response)).second;
       EXPECT_TRUE(first) << "ticket " << reply.ticket << " was answered twice";
     }
@@ -311,6 +312,7 @@ class ShardFixture : public ::testing::Test {
   std::optional<ErrorCode> fail_next_append_;
   std::function<void(size_t records)> on_write_;  // is told of each
   std::map<Ticket, Response> answers_;
+  std::map<Ticket, int64_t> answered_ms_;  // when, monotonic
   Ticket last_ticket_ = 0;
   int32_t generation_ = 0;  // of the last StableGroup
 };
