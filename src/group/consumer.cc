@@ -256,6 +256,18 @@ ConsumerGroupHeartbeatResponse GroupShard::Impl::Beat(Step& step, Group& group,
     const ConsumerMemberFacts before = consumer.FactsOf(request.member_id);
     subscription_changed = Subscribe(step, group, before, Updated(before, request));
   }
+  // Who takes the place of a static member changes nothing. But a classic group may be upgraded in the middle of a
+  // rebalance, when some partitions are nobody's (Apache Kafka leaves them with nobody until the next change).
+  auto leaves_some_out = [&] {
+    int64_t open = 0;
+    for (const auto& [name, interest] : consumer.interests())
+      open += TopicNamed(name).value_or(KnownTopic()).partitions;
+    for (const auto& [id, one] : consumer.members()) open -= static_cast<int64_t>(one.target.partition_count());
+    return open != 0;
+  };
+  if (group.upgraded_from == consumer.group_epoch && leaves_some_out()) {
+    BumpEpoch(step, group, consumer.metadata_hash);
+  }
   AssignIfDue(step, group);
   ReconcileMember(step, group, request.member_id, subscription_changed, request.owned);
   ConsumerMember& member = *consumer.Find(request.member_id);

@@ -460,7 +460,7 @@ TEST_F(MixedTest, WhateverHappensItSettles) {
     }
     Settle();
     SameAfterReplay();
-    if (HasFailure()) FAIL() << History(200);
+    if (HasFailure()) FAIL() << ShardInspector::DurableState(*shard_)["g"].group << History(2'000);
   }
 }
 

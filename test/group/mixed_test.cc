@@ -396,6 +396,21 @@ TEST_F(MixedTest, AStaticMemberTakesItsPlaceWithTheOtherProtocol) {
   SameAfterReplay();
 }
 
+// Apache Kafka leaves them with nobody until the next change.
+TEST_F(MixedTest, AnUpgradeByAStaticMemberInARebalanceLeavesNoPartitionOut) {
+  std::vector<Client> clients = ClassicGroup(2, {"a", "b"});
+  Watch(clients);
+  Ticket first = Join(ClassicJoin({.id = clients[0].id, .instance = "a"}));
+  Ticket second = Join(ClassicJoin({.id = clients[1].id, .instance = "b"}));
+  EXPECT_TRUE(Answered(first) && Answered(second));
+  EXPECT_EQ(State(), "CompletingRebalance");
+  clients[0] = NewConsumer("new", "a");
+  clients[1] = Client{.id = clients[1].id, .instance = "b", .epoch = clients[1].epoch};
+  Settle();
+  EXPECT_TRUE(IsConsumerGroup());
+  SameAfterReplay();
+}
+
 TEST_F(MixedTest, AStaticMemberThatComesBackClassicMakesTheGroupClassicAgain) {
   std::vector<Client> clients = ClassicGroup(2, {"a", "b"});
   Client consumer = NewConsumer("new", "a");
