@@ -403,9 +403,13 @@ TEST_F(MixedTest, AnUpgradeByAStaticMemberInARebalanceLeavesNoPartitionOut) {
   Ticket first = Join(ClassicJoin({.id = clients[0].id, .instance = "a"}));
   Ticket second = Join(ClassicJoin({.id = clients[1].id, .instance = "b"}));
   EXPECT_TRUE(Answered(first) && Answered(second));
-  EXPECT_EQ(State(), "CompletingRebalance");
+  Client third;
+  third.id = NewMember(ClassicJoin(third));
+  Join(ClassicJoin(third));
+  EXPECT_EQ(State(), "PreparingRebalance");  // and what was assigned is forgotten
   clients[0] = NewConsumer("new", "a");
   clients[1] = Client{.id = clients[1].id, .instance = "b", .epoch = clients[1].epoch};
+  clients_.push_back(&third);
   Settle();
   EXPECT_TRUE(IsConsumerGroup());
   SameAfterReplay();
