@@ -78,7 +78,9 @@ class KB_CAPABILITY("reactor") Reactor {
   Random& random() { return random_; }
   Poller& poller() { return *poller_; }
   int64_t NowNs() const { return clock_.MonotonicNs(); }
-  // The time when this turn began: good enough for stamps and idle times, and free.
+  // For durations only, see Clock.
+  int64_t StampNs() const { return clock_.StampNs(); }
+  // The time when this turn began: good enough for idle times, and free.
   int64_t turn_ns() const { return turn_ns_; }
 
   // Thread-safe. Runs `message` in one of the next turns; what one thread posts runs in the order of its posting. After

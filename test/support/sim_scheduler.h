@@ -26,6 +26,9 @@ class SimClock final : public Clock {
  public:
   int64_t WallMs() const override { return wall_start_ms_ + now_ns_ / kNsPerMs; }
   int64_t MonotonicNs() const override { return now_ns_; }
+  int64_t StampNs() const override { return now_ns_ + (stamps_ += stamp_step_ns_); }
+  // From now on each stamp takes that long, so that what lies between two of them can be told from nothing.
+  void set_stamp_step_ns(int64_t stamp_step_ns) { stamp_step_ns_ = stamp_step_ns; }
   void AdvanceTo(int64_t now_ns) {
     if (now_ns > now_ns_) now_ns_ = now_ns;
   }
@@ -34,6 +37,8 @@ class SimClock final : public Clock {
  private:
   int64_t now_ns_ = 1'000'000'000;
   int64_t wall_start_ms_ = 1'700'000'000'000;
+  int64_t stamp_step_ns_ = 0;
+  mutable int64_t stamps_ = 0;
 };
 
 class SimScheduler;
