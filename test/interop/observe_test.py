@@ -40,13 +40,14 @@ def parse(text):
                 done.add(name)
                 current = name
             if kind == "TYPE":
-                assert name not in types and rest in ("counter", "gauge", "summary"), line
+                assert name not in types and rest in ("counter", "gauge", "summary", "histogram"), line
                 types[name] = rest
             continue
         match = LINE.match(line)
         assert match, "no sample: %r" % line
         name, labels, value = match.groups()
-        base = re.sub("_(sum|count)$", "", name) if types.get(current) == "summary" else name
+        parts = {"summary": "_(sum|count)$", "histogram": "_(bucket|sum|count)$"}.get(types.get(current))
+        base = re.sub(parts, "", name) if parts else name
         assert base == current, "%s among the lines of %s" % (name, current)
         key = (name, tuple(sorted(LABEL.findall(labels or ""))))
         assert key not in samples, "twice: %r" % line
