@@ -117,12 +117,15 @@ bool Connection::ReadOnce(size_t& bytes_left) {
     OnEndOfStream();
     return false;
   }
+  read_ns_ = home().StampNs();
+  read_just_now_ = true;
   auto bytes = static_cast<size_t>(result);
   size_t direct = std::min(bytes, room);
   frame_filled_ += static_cast<uint32_t>(direct);
   NoteProgress(bytes);
   ByteView rest = scratch.view().first(bytes - direct);
   Consume(rest);
+  read_just_now_ = false;
   if (phase_ != Phase::kOpen) return false;
   if (!rest.empty()) KeepForLater(rest);
   bytes_left -= std::min(bytes_left, bytes);
@@ -226,7 +229,8 @@ bool Connection::CanDeliver() const {
 
 void Connection::DeliverFrame() {
   if (!frame_reserved_) set_.arriving_bytes_ -= frame_lease_.bytes();
-  Frame frame(std::move(frame_), std::move(frame_lease_), home().turn_ns());
+  const int64_t delivered_ns = std::exchange(read_just_now_, false) ? read_ns_ : home().StampNs();
+  Frame frame(std::move(frame_), std::move(frame_lease_), read_ns_, delivered_ns);
   DropFrame();
   slots_.emplace_back().request_bytes = static_cast<uint32_t>(frame.bytes().size());
   in_work_bytes_ += frame.bytes().size();
@@ -301,13 +305,14 @@ void Connection::ResumeDelivery() {
 
 // ---------------------------------------------------------------------------------------------- Answering
 
-void Connection::Respond(uint64_t sequence, Response response, Then then) {
+void Connection::Respond(uint64_t sequence, Response response, Then then, std::unique_ptr<Receipt> receipt) {
   if (phase_ == Phase::kLingering || closed()) return;
   KB_CHECK(prefix_bytes() + response.size() > 0);
   Slot& slot = SlotOf(sequence);
   StoreBigEndian(slot.size_prefix, static_cast<int32_t>(response.size()));
   queued_bytes_ += response.memory_bytes();
   slot.response = std::move(response);
+  slot.receipt = std::move(receipt);
   slot.close_behind = then == Then::kClose;
   Settle(slot, Slot::State::kReady);
   if (then == Then::kClose) StopDelivering();
@@ -529,6 +534,7 @@ void Connection::Advance(uint64_t bytes) {
   set_.Touch(*this);
   sent_bytes_ += bytes;
   sent_of_first_ += bytes;
+  int64_t sent_ns = 0;  // asked for once, if anybody wants to know
   while (first_slot_ < slots_.size()) {
     Slot& slot = slots_[first_slot_];
     if (slot.state == Slot::State::kNone) {
@@ -538,6 +544,7 @@ void Connection::Advance(uint64_t bytes) {
     uint64_t total = prefix_bytes() + slot.response.size();
     if (slot.state != Slot::State::kReady || sent_of_first_ < total) break;
     sent_of_first_ -= total;
+    if (slot.receipt != nullptr) TellSent(slot, sent_ns);
     bool close_behind = slot.close_behind;
     PopSlot();
     if (close_behind) {
@@ -546,12 +553,21 @@ void Connection::Advance(uint64_t bytes) {
       first_slot_ = 0;
     }
   }
+  in_turn_ns_ = std::max(in_turn_ns_, sent_ns);
+}
+
+// Of answers that left together, each was in the way of those behind it until it was ready, and not until it had left.
+void Connection::TellSent(Slot& slot, int64_t& sent_ns) {
+  if (sent_ns == 0) sent_ns = home().StampNs();
+  in_turn_ns_ = std::max(in_turn_ns_, slot.receipt->ready_ns());
+  slot.receipt->OnSent(*this, in_turn_ns_, sent_ns);
 }
 
 void Connection::PopSlot() {
   Slot& slot = slots_[first_slot_];
   queued_bytes_ -= slot.response.memory_bytes();
   slot.response = Response();
+  slot.receipt.reset();
   ++first_slot_;
   ++first_sequence_;
   if (first_slot_ == slots_.size()) {

@@ -65,6 +65,19 @@ class ConnectionState {
 
 enum class Then { kGoOn, kClose };
 
+// Hears that the last byte of an answer has left, once; destroyed without that when it never does. Reactor-affine.
+class Receipt {
+ public:
+  virtual ~Receipt() = default;
+  // Stamps (Clock). in_turn_ns: since when no answer before it was in the way. Runs inside the connection's writing: do
+  // nothing to the connection.
+  virtual void OnSent(const Connection& connection, int64_t in_turn_ns, int64_t sent_ns) = 0;
+  int64_t ready_ns() const { return ready_ns_; }
+
+ protected:
+  int64_t ready_ns_ = 0;  // the stamp of its answer
+};
+
 class Connection final : private reactor::IoHandler,
                          public reactor::ListNode<ActivityTag>,
                          public reactor::ListNode<ReadingTag> {
@@ -86,7 +99,8 @@ class Connection final : private reactor::IoHandler,
 
   // The answer to request `sequence`. It leaves when those before it have left. Then::kClose: afterwards the connection
   // closes, and frames that come behind that request are not delivered.
-  void Respond(uint64_t sequence, Response response, Then then = Then::kGoOn);
+  void Respond(uint64_t sequence, Response response, Then then = Then::kGoOn,
+               std::unique_ptr<Receipt> receipt = nullptr);
   // There is no answer (acks=0); those behind it need not wait.
   void NoResponse(uint64_t sequence);
   // No answer either: what precedes is answered, then the connection closes.
@@ -130,6 +144,7 @@ class Connection final : private reactor::IoHandler,
     uint8_t size_prefix[4] = {};
     uint32_t request_bytes = 0;
     Response response;
+    std::unique_ptr<Receipt> receipt;  // nullptr: nobody wants to hear
   };
   class Step : public reactor::Runnable {  // our place in the run queue: flush, then deliver
    public:
@@ -180,6 +195,7 @@ class Connection final : private reactor::IoHandler,
   Sent SendFilePart(const FileRange& range, uint64_t offset);
   Sent OnSent(int64_t result, uint64_t wanted);
   void Advance(uint64_t bytes);
+  void TellSent(Slot& slot, int64_t& sent_ns);
   void PopSlot();
   bool ReachedEnd();  // drops what was answered with nothing; true: the place to close is reached
   void StopDelivering();
@@ -211,6 +227,7 @@ class Connection final : private reactor::IoHandler,
   bool write_blocked_ = false;
   bool read_blocked_ = false;  // was readable and may not be read: not even asked for
   bool overdraft_ = false;     // may finish its frame though the account is full
+  bool read_just_now_ = false;  // since the last frame was handed up
 
   TextHandler* texts_ = nullptr;  // set: this is a connection of texts
   EmptyLine empty_line_;          // of the text that is arriving
@@ -227,6 +244,9 @@ class Connection final : private reactor::IoHandler,
   Buffer kept_;
   size_t kept_offset_ = 0;
   MemoryLease kept_lease_;
+
+  int64_t read_ns_ = 0;     // stamp of the last read
+  int64_t in_turn_ns_ = 0;  // stamp from which on the first slot's answer could have left
 
   int64_t last_activity_ns_ = 0;
   int64_t progress_ns_ = 0;

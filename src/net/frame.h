@@ -17,17 +17,20 @@ namespace kb::net {
 class Frame {
  public:
   Frame() = default;
-  Frame(Buffer buffer, MemoryLease lease, int64_t arrived_ns)
-      : buffer_(std::move(buffer)), lease_(std::move(lease)), arrived_ns_(arrived_ns) {}
+  Frame(Buffer buffer, MemoryLease lease, int64_t read_ns, int64_t delivered_ns)
+      : buffer_(std::move(buffer)), lease_(std::move(lease)), read_ns_(read_ns), delivered_ns_(delivered_ns) {}
 
   ByteView bytes() const { return buffer_.view(); }
-  // Monotonic; the turn in which its last byte was read.
-  int64_t arrived_ns() const { return arrived_ns_; }
+  // Stamps (Clock): when its last byte was read, and when it was handed up. Later than that for what came behind
+  // another frame, or while delivery was paused.
+  int64_t read_ns() const { return read_ns_; }
+  int64_t delivered_ns() const { return delivered_ns_; }
 
  private:
   Buffer buffer_;
   MemoryLease lease_;
-  int64_t arrived_ns_ = 0;
+  int64_t read_ns_ = 0;
+  int64_t delivered_ns_ = 0;
 };
 
 }  // namespace kb::net

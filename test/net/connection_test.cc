@@ -96,6 +96,115 @@ TEST_F(ConnectionTest, EmptyAnswerIsALengthOfZero) {
   EXPECT_EQ(client.received(), std::string(4, '\0'));
 }
 
+// --------------------------------------------------------------------------------------------------- stamps
+
+struct Sent {
+  std::string what;
+  int64_t in_turn_ns;
+  int64_t sent_ns;
+  bool operator==(const Sent&) const = default;
+};
+
+class NotingReceipt final : public Receipt {
+ public:
+  NotingReceipt(std::string what, int64_t ready_ns, std::vector<Sent>& sent) : what_(std::move(what)), sent_(sent) {
+    ready_ns_ = ready_ns;
+  }
+  void OnSent(const Connection&, int64_t in_turn_ns, int64_t sent_ns) override {
+    sent_.push_back({what_, in_turn_ns, sent_ns});
+  }
+
+ private:
+  const std::string what_;
+  std::vector<Sent>& sent_;
+};
+
+class StampTest : public SimulatedNetTest {
+ protected:
+  void OpenWhole(size_t window_bytes = 64 << 10) { Open({}, {}, 1, {.window_bytes = window_bytes, .splits = false}); }
+  // Answers request i; returns when that was.
+  int64_t Answer(size_t i, const std::string& text) {
+    int64_t now_ns = 0;
+    Act([&, i] {
+      now_ns = home().StampNs();
+      auto& asked = handler_.requests.at(i);
+      asked.connection->Respond(asked.sequence, TextResponse(text), Then::kGoOn,
+                                std::make_unique<NotingReceipt>(asked.text(), now_ns, sent_));
+    });
+    return now_ns;
+  }
+  std::vector<Sent> sent_;
+};
+
+TEST_F(StampTest, AReceiptHearsWhenAnAnswerWasFirstInLineAndWhenItHadLeft) {
+  OpenWhole();
+  Connect().Send(Framed("a") + Framed("b") + Framed("c"));
+  Settle();
+  const int64_t c_ns = Answer(2, "c");
+  const int64_t a_ns = Answer(0, "a");
+  EXPECT_EQ(sent_, (std::vector<Sent>{{"a", a_ns, a_ns}}));
+  const int64_t b_ns = Answer(1, "b");
+  ASSERT_LT(c_ns, a_ns);
+  ASSERT_LT(a_ns, b_ns);
+  // They leave together, and c has waited for b.
+  EXPECT_EQ(sent_, (std::vector<Sent>{{"a", a_ns, a_ns}, {"b", b_ns, b_ns}, {"c", b_ns, b_ns}}));
+}
+
+TEST_F(StampTest, AnAnswerBehindALongOneIsInTurnWhenThatHasLeft) {
+  OpenWhole(10'000);
+  Connect().Send(Framed("long") + Framed("short"));
+  Settle();
+  int64_t ready_ns = 0;
+  home().Post([&] {
+    ready_ns = home().StampNs();
+    for (size_t i : {size_t{0}, size_t{1}}) {
+      auto& asked = handler_.requests.at(i);
+      asked.connection->Respond(asked.sequence, TextResponse(std::string(i == 0 ? 500'000 : 10, 'x')), Then::kGoOn,
+                                std::make_unique<NotingReceipt>(asked.text(), ready_ns, sent_));
+    }
+  });
+  ASSERT_TRUE(scheduler_->RunUntil([&] { return sent_.size() == 2; }));
+  EXPECT_EQ(sent_[0].in_turn_ns, ready_ns);
+  EXPECT_GT(sent_[0].sent_ns, ready_ns + 1'000'000) << "the client takes it in pieces";
+  EXPECT_GE(sent_[1].sent_ns, sent_[0].sent_ns);
+}
+
+TEST_F(StampTest, NobodyHearsOfAnAnswerThatDoesNotLeave) {
+  OpenWhole();
+  auto& client = Connect();
+  client.Send(Framed("a") + Framed("b"));
+  Settle();
+  Answer(1, "b");
+  client.Reset();
+  Settle();
+  Answer(0, "a");
+  EXPECT_EQ(sent_, std::vector<Sent>{});
+}
+
+TEST_F(StampTest, AFrameKnowsWhenItWasReadAndWhenItWasHandedUp) {
+  OpenWhole();
+  auto& client = Connect();
+  handler_.on_frame = [&](Connection& connection, uint64_t sequence, Frame frame) {
+    handler_.requests.push_back({ConnectionRef(connection), sequence, std::move(frame)});
+    if (sequence == 0) connection.PauseDelivery();
+  };
+  client.Send(Framed("a") + Framed("b"));
+  Settle();
+  ASSERT_EQ(handler_.texts(), Strings{"a"});
+  int64_t resumed_ns = 0;
+  Act([&] {
+    resumed_ns = home().StampNs();
+    handler_.requests[0].connection->ResumeDelivery();
+  });
+  ASSERT_EQ(handler_.texts(), (Strings{"a", "b"}));
+  const Frame& a = handler_.requests[0].frame;
+  const Frame& b = handler_.requests[1].frame;
+  EXPECT_EQ(a.delivered_ns(), a.read_ns());
+  EXPECT_EQ(b.read_ns(), a.read_ns()) << "they came together";
+  EXPECT_EQ(b.delivered_ns(), resumed_ns);
+  EXPECT_GT(resumed_ns, b.read_ns());
+}
+
 // ------------------------------------------------------------------------------------------------- refusals
 
 TEST_F(ConnectionTest, SizesThatAreNotAllowedCloseAtOnce) {
