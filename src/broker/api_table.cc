@@ -44,6 +44,7 @@ reactor::Task<void> Serve(RequestContext& context, protocol::Reader& body) {
       co_return;
     }
   }
+  context.EndStage(Stage::kDecode);
   Response response;
   auto handled = handle(context, request, response);
   co_await handled;

@@ -93,12 +93,13 @@ reactor::Task<void> Dispatch::Run(net::ConnectionRef connection, uint64_t sequen
 void Dispatch::Finish(net::Connection& connection, uint64_t sequence, const ApiRow& row, RequestContext& context) {
   if (starting_ == &context) starting_ = nullptr;
   --ConversationOf(connection).running;
+  std::unique_ptr<RequestTrace> trace = EndTrace(connection, row, context);
   switch (context.ending()) {
     case RequestContext::Ending::kAnswer:
-      connection.Respond(sequence, context.TakeAnswer());
+      connection.Respond(sequence, context.TakeAnswer(), net::Then::kGoOn, std::move(trace));
       break;
     case RequestContext::Ending::kAnswerAndClose:
-      connection.Respond(sequence, context.TakeAnswer(), net::Then::kClose);
+      connection.Respond(sequence, context.TakeAnswer(), net::Then::kClose, std::move(trace));
       break;
     case RequestContext::Ending::kNone:
       connection.NoResponse(sequence);
@@ -113,12 +114,27 @@ void Dispatch::Finish(net::Connection& connection, uint64_t sequence, const ApiR
   GoOn(connection);
 }
 
+// What is to be told when the answer has left. What has none, or nobody to take it, ends here.
+std::unique_ptr<RequestTrace> Dispatch::EndTrace(net::Connection& connection, const ApiRow& row,
+                                                 RequestContext& context) {
+  using Ending = RequestContext::Ending;
+  std::unique_ptr<RequestTrace> trace = context.TakeTrace();
+  if (context.ending() == Ending::kClose) return trace;
+  trace->Answered(shard_.reactor().StampNs());
+  trace->set_what(row, context.api_version(), context.client_id());
+  trace->set_sizes(context.frame().size(), context.answer_bytes());
+  if (context.ending() == Ending::kNone || connection.closed())
+    shard_.request_times().Record(*trace, connection.peer());
+  return trace;
+}
+
 void Dispatch::GoOn(net::Connection& connection) {
   Conversation& conversation = ConversationOf(connection);
   if (connection.closed() || conversation.running > 0 || conversation.muted) return;
   if (conversation.waiting) {
     Conversation::Waiting next = std::move(*conversation.waiting);
     conversation.waiting.reset();
+    next.context->EndStage(Stage::kOrder);
     Start(connection, next.sequence, *next.row, std::move(next.context), next.body_position);
     if (conversation.running > 0) return;
   }

@@ -27,6 +27,7 @@
 namespace kb::broker {
 
 class RequestContext;
+class RequestTrace;
 struct ApiRow;
 
 class Dispatch final : public net::FrameHandler {
@@ -47,6 +48,7 @@ class Dispatch final : public net::FrameHandler {
   reactor::Task<void> Run(net::ConnectionRef connection, uint64_t sequence, const ApiRow& row,
                           std::unique_ptr<RequestContext> context, size_t body_position);
   void Finish(net::Connection& connection, uint64_t sequence, const ApiRow& row, RequestContext& context);
+  std::unique_ptr<RequestTrace> EndTrace(net::Connection& connection, const ApiRow& row, RequestContext& context);
   // What comes next on the connection, if it may.
   void GoOn(net::Connection& connection);
   // Reads nothing of it until the time has passed: its client has used more than a quota allows.

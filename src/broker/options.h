@@ -16,6 +16,8 @@ struct Options {
   bool auto_create_topics_enable = true;
   int32_t max_request_partition_size_limit = 2000;  // of DescribeTopicPartitions
 
+  int64_t request_slow_ms = 1000;  // request.slow.ms: longer, and there is a line about it; 0, or below: never
+
   int32_t fetch_max_bytes = 57'671'680;  // fetch.max.bytes
   int32_t max_incremental_fetch_session_cache_slots = 1000;
 

@@ -1,6 +1,23 @@
 #include "broker/request_context.h"
 
+#include "broker/shard.h"
+
 namespace kb::broker {
+
+RequestContext::RequestContext(Shard& shard, const Listener& listener, const net::Address& peer, net::Frame frame,
+                               ImageRef image)
+    : shard_(shard),
+      listener_(listener),
+      peer_(peer),
+      frame_(std::move(frame)),
+      image_(std::move(image)),
+      trace_(std::make_unique<RequestTrace>(shard.request_times(), frame_.read_ns())) {
+  if (frame_.delivered_ns() > frame_.read_ns()) trace_->End(Stage::kOrder, frame_.delivered_ns());
+}
+
+void RequestContext::EndStage(Stage stage) {
+  trace_->End(stage, shard_.reactor().StampNs());
+}
 
 void RequestContext::SetAnswer(net::Buffer encoded, const PoolVector<protocol::Splice>& splices) {
   if (splices.empty()) {

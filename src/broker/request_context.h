@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/pool.h"
 #include "broker/options.h"
+#include "broker/request_trace.h"
 #include "metadata/image.h"
 #include "net/connection.h"
 #include "protocol/header.h"
@@ -29,8 +30,7 @@ using ImageRef = reactor::ImageRef<metadata::MetadataImage>;
 
 class RequestContext : public Pooled {
  public:
-  RequestContext(Shard& shard, const Listener& listener, const net::Address& peer, net::Frame frame, ImageRef image)
-      : shard_(shard), listener_(listener), peer_(peer), frame_(std::move(frame)), image_(std::move(image)) {}
+  RequestContext(Shard& shard, const Listener& listener, const net::Address& peer, net::Frame frame, ImageRef image);
 
   Shard& shard() { return shard_; }
   const Listener& listener() const { return listener_; }
@@ -43,6 +43,12 @@ class RequestContext : public Pooled {
   protocol::RequestHeader& header() { return header_; }
   int16_t api_version() const { return header_.api_version; }
   std::string_view client_id() const { return header_.client_id.value_or(""); }
+
+  // Where its time goes. After TakeTrace() there is none.
+  RequestTrace& trace() { return *trace_; }
+  std::unique_ptr<RequestTrace> TakeTrace() { return std::move(trace_); }
+  // What has passed since the last one was this stage.
+  void EndStage(Stage stage);
 
   // Keeps something that the response is built of views into, until it is encoded.
   template <typename T>
@@ -83,6 +89,7 @@ class RequestContext : public Pooled {
 
   // The encoded answer, without its length; file ranges go in at the splices.
   void SetAnswer(net::Buffer encoded, const PoolVector<protocol::Splice>& splices);
+  uint64_t answer_bytes() const { return answer_.size(); }
   net::Response TakeAnswer() { return std::move(answer_); }
 
  private:
@@ -93,6 +100,7 @@ class RequestContext : public Pooled {
   ImageRef image_;
   Arena arena_;
   protocol::RequestHeader header_;
+  std::unique_ptr<RequestTrace> trace_;
   PoolVector<net::FileRange> ranges_;
   PoolVector<std::shared_ptr<void>> owned_;
   Ending ending_ = Ending::kAnswer;

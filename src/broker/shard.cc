@@ -25,6 +25,8 @@ Shard::Shard(const Environment& environment, std::unique_ptr<partition::Partitio
       disk_(environment.disk),
       partitions_(std::move(partitions)),
       metrics_(environment.registry, static_cast<size_t>(environment.reactor.index())),
+      request_times_(environment.registry, static_cast<size_t>(environment.reactor.index()), environment.log,
+                     *environment.cluster.clock, environment.cluster.options.request_slow_ms),
       lag_meter_(*partitions_, environment.disk),
       fetch_sessions_(SessionOptions(environment.cluster, environment.reactor), environment.reactor.random()),
       client_log_(environment.log, *environment.cluster.clock),

@@ -18,6 +18,7 @@
 #include "broker/options.h"
 #include "broker/quota_ledger.h"
 #include "broker/quota_table.h"
+#include "broker/request_times.h"
 #include "metadata/image.h"
 #include "partition/data_directories.h"
 #include "partition/lag_meter.h"
@@ -84,6 +85,7 @@ class Shard {
   partition::PartitionTable& partitions() { return *partitions_; }
   partition::LagMeter& lag_meter() { return lag_meter_; }
   const BrokerMetrics& metrics() const { return metrics_; }
+  RequestTimes& request_times() { return request_times_; }
   FetchSessionCache& fetch_sessions() { return fetch_sessions_; }
   RateLimitedLog& client_log() { return client_log_; }  // about what clients did wrong
   coordinator::GroupCoordinator& groups() { return *groups_; }
@@ -127,6 +129,7 @@ class Shard {
   reactor::DiskPool& disk_;
   std::unique_ptr<partition::PartitionTable> partitions_;
   const BrokerMetrics metrics_;
+  RequestTimes request_times_;
   partition::LagMeter lag_meter_;
   FetchSessionCache fetch_sessions_;
   RateLimitedLog client_log_;

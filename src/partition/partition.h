@@ -81,10 +81,18 @@ struct ProduceItem {
   MutableByteView batch;  // in the request's frame; header fields are rewritten in place
 };
 
+// When what became of the batches of one request at one home (Clock::StampNs).
+struct ProduceStamps {
+  int64_t begun_ns = 0;     // by whoever brought the batches to another reactor; 0: they were there already
+  int64_t appended_ns = 0;  // all of them, or refused
+  int64_t durable_ns = 0;   // the high watermark has passed all, or the time was over; 0: nobody had to wait for it
+};
+
 struct ProduceOptions {
   int16_t acks = -1;
   int16_t api_version = 0;
   int32_t timeout_ms = 30'000;
+  ProduceStamps* stamps = nullptr;  // to be filled, if anybody wants them; stays until the outcomes are there
 };
 
 struct ProduceOutcome {

@@ -230,8 +230,10 @@ namespace {
 
 // What is waited for after the appends of one request.
 struct Commits {
+  const Clock& clock;
   size_t left = 0;
-  reactor::Completion<void> all;
+  reactor::Completion<void> all = {};
+  int64_t done_ns = 0;  // a stamp
 };
 
 class Commit final : public CommitWaiter {
@@ -242,7 +244,9 @@ class Commit final : public CommitWaiter {
   }
   void Done(ErrorCode error) override {
     error_ = error;
-    if (--commits_->left == 0) commits_->all.TrySet();
+    if (--commits_->left > 0) return;
+    commits_->done_ns = commits_->clock.StampNs();
+    commits_->all.TrySet();
   }
   const std::optional<ErrorCode>& error() const { return error_; }
 
@@ -341,6 +345,7 @@ reactor::Task<void> PartitionTable::Produce(std::span<const ProduceItem> items, 
     outcomes[i].turn = entry.turns_taken++;
     all_done = false;
   }
+  if (options.stamps != nullptr) options.stamps->appended_ns = environment_.clock.StampNs();
   return all_done ? reactor::Task<void>() : FinishProduce(items, options, outcomes);
 }
 
@@ -360,8 +365,12 @@ reactor::Task<void> PartitionTable::FinishProduce(std::span<const ProduceItem> i
     }
   }
   for (reactor::Task<void>& task : waiting_for_their_turn) co_await task;
+  // The others were appended by Produce.
+  if (options.stamps != nullptr && !waiting_for_their_turn.empty()) {
+    options.stamps->appended_ns = environment_.clock.StampNs();
+  }
   PoolVector<Commit> waiting(items.size());
-  Commits commits;
+  Commits commits{.clock = environment_.clock};
   commits.left = 1;  // this loop itself: some are answered inside of it
   for (size_t i = 0; i < items.size(); ++i) {
     if (!WaitsStill(outcomes[i], partitions[i].get())) continue;
@@ -371,6 +380,10 @@ reactor::Task<void> PartitionTable::FinishProduce(std::span<const ProduceItem> i
   if (--commits.left > 0) {
     auto wait = commits.all.WaitFor(int64_t{std::max(options.timeout_ms, 0)} * kNsPerMs);
     co_await wait;
+    const bool in_time = commits.left == 0;
+    if (options.stamps != nullptr) {
+      options.stamps->durable_ns = in_time ? commits.done_ns : environment_.clock.StampNs();
+    }
   }
   for (size_t i = 0; i < items.size(); ++i) {
     if (!WaitsStill(outcomes[i], partitions[i].get())) continue;

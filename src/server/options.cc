@@ -12,6 +12,7 @@ broker::Options BrokerOptions(const config::ServerConfig& config) {
   options.node_id = config.node_id;
   options.auto_create_topics_enable = config.auto_create_topics_enable;
   options.max_request_partition_size_limit = config.max_request_partition_size_limit;
+  options.request_slow_ms = config.settings.Long("request.slow.ms");
   options.fetch_max_bytes = config.fetch_max_bytes;
   options.max_incremental_fetch_session_cache_slots = config.max_incremental_fetch_session_cache_slots;
   const std::vector<std::string>& protocols = config.group_coordinator_rebalance_protocols;

@@ -28,6 +28,8 @@ namespace kb::broker {
 
 class BrokerFixture : public ::testing::Test {
  protected:
+  explicit BrokerFixture(const test::SimBrokerOptions& options = {}) : broker_(scheduler_, files_, network_, options) {}
+
   static constexpr int64_t kSecond = 1'000'000'000;
 
   void SetUp() override {
@@ -147,7 +149,7 @@ class BrokerFixture : public ::testing::Test {
   test::SimScheduler scheduler_{1};
   test::SimFileSystem files_{1};
   test::SimNetwork network_{scheduler_};
-  test::SimBroker broker_{scheduler_, files_, network_};
+  test::SimBroker broker_;
 };
 
 }  // namespace kb::broker

@@ -23,8 +23,9 @@ Type TypeNamed(const std::string& name) {
 }
 
 // Keys that only we have, or that Apache Kafka leaves to a plug-in.
-const std::set<std::string_view> kOurs = {"acks.all.durability", "http.listeners", "log.scrub.interval.ms",
-                                          "log.scrub.io.max.bytes.per.second", "storage.min.free.bytes"};
+const std::set<std::string_view> kOurs = {"acks.all.durability",   "http.listeners",
+                                          "log.scrub.interval.ms", "log.scrub.io.max.bytes.per.second",
+                                          "request.slow.ms",       "storage.min.free.bytes"};
 
 TEST(Rows, EveryBrokerKeyOfApacheKafkaHasItsTypeAndDefault) {
   json broker = ReadGoldenJson("defaults.json")["broker"];

@@ -84,15 +84,21 @@ class FetchWork {
     PoolVector<ReadOutcome> outcomes(asked.size());
     ByHome homes(context_.shard(), requests, [](const ReadRequest& one) -> const PartitionId& { return one.id; });
     if (homes.shards.size() == 1) {  // nothing is to be sorted
-      auto read_all = [&] { return homes.shards[0]->partitions().Read(requests, outcomes); };
+      int64_t begun_ns = 0;
+      auto read_all = [&] {
+        begun_ns = BegunAt(*homes.shards[0]);
+        return homes.shards[0]->partitions().Read(requests, outcomes);
+      };
       auto call = reactor::RunOn(*homes.reactors[0], read_all);
       co_await call;
+      EndQueue(begun_ns);
     } else if (!asked.empty()) {
       auto spread = ReadAtHomes(homes, requests, outcomes);
       co_await spread;
     }
     for (size_t i = 0; i < asked.size(); ++i) parts_[asked[i]].outcome = std::move(outcomes[i]);
     Trim();
+    context_.EndStage(Stage::kLookup);
   }
 
   // Whether there is a reason to answer now.
@@ -140,6 +146,7 @@ class FetchWork {
   // What the client has used more of than his quota allows he does not get now: an answer without partitions, and
   // nothing is noted of it.
   void AnswerThrottled(FetchResponse& response) const { response.session_id = session_.known_session_id(); }
+  size_t partitions() const { return parts_.size(); }
   int64_t response_bytes() const { return kEnvelopeBytes + total_bytes_; }
 
   void Answer(FetchResponse& response) {
@@ -214,6 +221,12 @@ class FetchWork {
     return asked;
   }
 
+  // The stamp of what begins at a home; 0: it is here, and nothing had to be sent.
+  int64_t BegunAt(Shard& home) const { return &home == &context_.shard() ? 0 : home.reactor().StampNs(); }
+  void EndQueue(int64_t begun_ns) {
+    if (begun_ns != 0) context_.trace().End(Stage::kQueue, begun_ns);
+  }
+
   reactor::Task<void> ReadAtHomes(const ByHome& homes, const PoolVector<ReadRequest>& requests,
                                   PoolVector<ReadOutcome>& outcomes) {
     PoolVector<PoolVector<ReadRequest>> share(homes.shards.size());
@@ -223,9 +236,14 @@ class FetchWork {
       for (size_t i : homes.places[home]) share[home].push_back(requests[i]);
       read[home].resize(share[home].size());
     }
-    auto each = [&](size_t home) { return homes.shards[home]->partitions().Read(share[home], read[home]); };
+    PoolVector<int64_t> begun_ns(homes.shards.size());
+    auto each = [&](size_t home) {
+      begun_ns[home] = BegunAt(*homes.shards[home]);
+      return homes.shards[home]->partitions().Read(share[home], read[home]);
+    };
     auto all = reactor::RunOnEach(homes.reactors, each);
     co_await all;
+    EndQueue(*std::max_element(begun_ns.begin(), begun_ns.end()));
     for (size_t home = 0; home < read.size(); ++home) {
       for (size_t i = 0; i < read[home].size(); ++i) outcomes[homes.places[home][i]] = std::move(read[home][i]);
     }
@@ -378,6 +396,7 @@ reactor::Task<void> HandleFetch(RequestContext& context, const FetchRequest& req
     response.error_code = static_cast<int16_t>(error);
     co_return;
   }
+  context.trace().set_partitions(work.partitions());
   const Clock& clock = context.shard().clock();
   int64_t deadline_ns = clock.MonotonicNs() + int64_t{std::max(request.max_wait_ms, 0)} * kNsPerMs;
   bool waited_for_flush = false;
@@ -389,8 +408,15 @@ reactor::Task<void> HandleFetch(RequestContext& context, const FetchRequest& req
     bool flush_first = ends_now && !waited_for_flush && work.IsBehindAFlush();
     if (ends_now && !flush_first) break;
     waited_for_flush = flush_first;
-    auto wait = work.Wait(flush_first ? clock.MonotonicNs() + kMostFlushNs : deadline_ns);
+    const int64_t now_ns = clock.MonotonicNs();
+    const int64_t until_ns = flush_first ? now_ns + kMostFlushNs : deadline_ns;
+    auto wait = work.Wait(until_ns);
     co_await wait;
+    if (flush_first) {
+      context.EndStage(Stage::kDurable);
+    } else {
+      context.trace().EndPark(context.shard().reactor().StampNs(), until_ns - now_ns);
+    }
   }
   if (context.shard().quotas().any()) {
     auto charge = ChargeFetch(context, work.response_bytes());

@@ -7,6 +7,7 @@
 // and at the home: leadership (6), size (10), CRC (2), the batch and its records (87, 32), sequences (45, 47).
 //
 // acks=0 has no answer; an error then closes the connection, as it is the only way to tell.
+#include <algorithm>
 #include <optional>
 
 #include "base/pool.h"
@@ -142,21 +143,47 @@ Shard* OnlyHome(Shard& here, const PoolVector<ProduceItem>& items) {
   return home;
 }
 
-reactor::Task<void> ProduceAtHomes(Shard& here, ProduceWork& work, const ProduceOptions& options) {
+using partition::ProduceStamps;
+
+void EndStages(RequestTrace& trace, const ProduceStamps& stamps) {
+  if (stamps.begun_ns != 0) trace.End(Stage::kQueue, stamps.begun_ns);
+  trace.End(Stage::kAppend, stamps.appended_ns);
+  if (stamps.durable_ns != 0) trace.End(Stage::kDurable, stamps.durable_ns);
+}
+
+// The home that was the last to be done is the one that the request has waited for.
+const ProduceStamps& LastOf(const PoolVector<ProduceStamps>& homes) {
+  auto done_ns = [](const ProduceStamps& stamps) { return std::max(stamps.appended_ns, stamps.durable_ns); };
+  return *std::max_element(homes.begin(), homes.end(),
+                           [&](const ProduceStamps& a, const ProduceStamps& b) { return done_ns(a) < done_ns(b); });
+}
+
+// Takes batches to their home, and notes when they have got there.
+reactor::Task<void> ProduceAt(Shard& home, const Shard& here, const PoolVector<ProduceItem>& items,
+                              ProduceOptions options, ProduceStamps& stamps, PoolVector<ProduceOutcome>& outcomes) {
+  if (&home != &here) stamps.begun_ns = home.reactor().StampNs();
+  options.stamps = &stamps;
+  return home.partitions().Produce(items, options, outcomes);
+}
+
+reactor::Task<void> ProduceAtHomes(RequestContext& context, ProduceWork& work, const ProduceOptions& options) {
+  Shard& here = context.shard();
   const PoolVector<ProduceItem>& items = work.items();
   ByHome homes(here, items, [](const ProduceItem& item) -> const PartitionId& { return item.id; });
   PoolVector<PoolVector<ProduceItem>> share(homes.shards.size());
   PoolVector<PoolVector<ProduceOutcome>> outcomes(homes.shards.size());
+  PoolVector<ProduceStamps> stamps(homes.shards.size());
   for (size_t home = 0; home < homes.shards.size(); ++home) {
     share[home].reserve(homes.places[home].size());
     for (size_t i : homes.places[home]) share[home].push_back(items[i]);
     outcomes[home].resize(share[home].size());
   }
   auto each = [&](size_t home) {
-    return homes.shards[home]->partitions().Produce(share[home], options, outcomes[home]);
+    return ProduceAt(*homes.shards[home], here, share[home], options, stamps[home], outcomes[home]);
   };
   auto all = reactor::RunOnEach(homes.reactors, each);
   co_await all;
+  EndStages(context.trace(), LastOf(stamps));
   for (size_t home = 0; home < outcomes.size(); ++home) {
     for (size_t i = 0; i < outcomes[home].size(); ++i) work.Fill(homes.places[home][i], outcomes[home][i]);
   }
@@ -170,14 +197,17 @@ reactor::Task<void> HandleProduce(RequestContext& context, const ProduceRequest&
   ProduceOptions options{.acks = request.acks, .api_version = context.api_version(), .timeout_ms = request.timeout_ms};
   const PoolVector<ProduceItem>& items = work.items();
   Shard* home = OnlyHome(context.shard(), items);
+  context.trace().set_partitions(items.size());
   if (home != nullptr) {
     PoolVector<ProduceOutcome> outcomes(items.size());
-    auto produce = [&] { return home->partitions().Produce(items, options, outcomes); };
+    ProduceStamps stamps;
+    auto produce = [&] { return ProduceAt(*home, context.shard(), items, options, stamps, outcomes); };
     auto call = reactor::RunOn(home->reactor(), produce);
     co_await call;
+    EndStages(context.trace(), stamps);
     for (size_t i = 0; i < outcomes.size(); ++i) work.Fill(i, outcomes[i]);
   } else if (!items.empty()) {
-    auto spread = ProduceAtHomes(context.shard(), work, options);
+    auto spread = ProduceAtHomes(context, work, options);
     co_await spread;
   }
   if (context.shard().quotas().any()) {
