@@ -19,6 +19,7 @@
 #include "broker/quota_ledger.h"
 #include "broker/quota_table.h"
 #include "broker/request_times.h"
+#include "broker/topic_traffic.h"
 #include "metadata/image.h"
 #include "partition/data_directories.h"
 #include "partition/lag_meter.h"
@@ -86,6 +87,7 @@ class Shard {
   partition::LagMeter& lag_meter() { return lag_meter_; }
   const BrokerMetrics& metrics() const { return metrics_; }
   RequestTimes& request_times() { return request_times_; }
+  SentBytes& sent_bytes() { return sent_bytes_; }
   FetchSessionCache& fetch_sessions() { return fetch_sessions_; }
   RateLimitedLog& client_log() { return client_log_; }  // about what clients did wrong
   coordinator::GroupCoordinator& groups() { return *groups_; }
@@ -130,6 +132,7 @@ class Shard {
   std::unique_ptr<partition::PartitionTable> partitions_;
   const BrokerMetrics metrics_;
   RequestTimes request_times_;
+  SentBytes sent_bytes_;
   partition::LagMeter lag_meter_;
   FetchSessionCache fetch_sessions_;
   RateLimitedLog client_log_;

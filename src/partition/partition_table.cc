@@ -268,15 +268,23 @@ ProduceOutcome PartitionTable::Append(Entry& entry, const ProduceItem& item, con
     return outcome;
   }
   outcome = entry.partition->Produce(item.batch, options, decompressor_);
-  if (!outcome.is_long) CountAppended(item, outcome);
+  if (!outcome.is_long) CountAppended(entry, item, outcome);
   return outcome;
 }
 
 // A duplicate counts again: it came, and was answered as if it had been appended.
-void PartitionTable::CountAppended(const ProduceItem& item, const ProduceOutcome& outcome) {
+void PartitionTable::CountAppended(Entry& entry, const ProduceItem& item, const ProduceOutcome& outcome) {
   if (outcome.error != ErrorCode::kNone || item.batch.size() < record::kBatchHeaderBytes) return;
-  metrics_.messages_in->Add(static_cast<uint64_t>(record::BatchHeader(item.batch).record_count()));
+  const auto records = static_cast<uint64_t>(record::BatchHeader(item.batch).record_count());
+  metrics_.messages_in->Add(records);
   metrics_.bytes_in->Add(item.batch.size());
+  entry.traffic.records += records;
+  entry.traffic.bytes += item.batch.size();
+}
+
+Traffic PartitionTable::TrafficOf(const PartitionId& id) const {
+  auto found = entries_.find(id);
+  return found == entries_.end() ? Traffic() : found->second->traffic;
 }
 
 PartitionTable::Condition PartitionTable::condition() const {
@@ -302,7 +310,6 @@ reactor::Task<ProduceOutcome> PartitionTable::AppendLong(std::shared_ptr<Partiti
   });
   record::ValidatedBatch validated = co_await run;
   ProduceOutcome outcome = partition->ProduceValidated(std::move(validated), checks, options);
-  CountAppended(item, outcome);
   co_return outcome;
 }
 
@@ -322,6 +329,7 @@ reactor::Task<void> PartitionTable::AppendInTurn(std::shared_ptr<Entry> entry, c
   if (outcome.is_long) {
     auto append = AppendLong(partition, item, options);
     outcome = co_await append;
+    CountAppended(*entry, item, outcome);
   }
   ++entry->turns_done;
   entry->changed.NotifyAll();

@@ -74,6 +74,12 @@ struct MoveRequest {
   std::string directory_name = {};  // of a future replica that is there already; empty: none is
 };
 
+// What producers have brought to a partition since it was opened here.
+struct Traffic {
+  uint64_t records = 0;
+  uint64_t bytes = 0;
+};
+
 // What is to be cleaned.
 struct CleaningCandidate {
   PartitionId id;
@@ -157,6 +163,8 @@ class PartitionTable {
   reactor::Task<bool> Clean(PartitionId id, CleaningOptions options);  // see Partition
   reactor::Task<void> StopCleaning();                                  // of all
   size_t size() const { return entries_.size(); }
+  // Nothing where there is none.
+  Traffic TrafficOf(const PartitionId& id) const;
   // Of those, how many there are that somebody should know of.
   struct Condition {
     size_t opening = 0;      // being recovered, or waiting for their turn
@@ -186,6 +194,7 @@ class PartitionTable {
     PartitionConfig config;
     std::shared_ptr<Partition> partition;
     std::shared_ptr<FutureReplica> future;
+    Traffic traffic;
     bool failed = false;
     reactor::Signal changed;  // opened, failed or deleted; a turn is done
     // Batches that came while it was opening, in the order of their coming.
@@ -202,7 +211,7 @@ class PartitionTable {
   reactor::Task<void> CloseNext(std::deque<PartitionId>& left, Status& first);
   void Want(Entry& entry);
   std::shared_ptr<Entry> FindEntry(const PartitionId& id) const;
-  void CountAppended(const ProduceItem& item, const ProduceOutcome& outcome);
+  void CountAppended(Entry& entry, const ProduceItem& item, const ProduceOutcome& outcome);
   ProduceOutcome Append(Entry& entry, const ProduceItem& item, const ProduceOptions& options);
   // What is not done yet: those with a turn are not appended, others may wait to be committed.
   reactor::Task<void> FinishProduce(std::span<const ProduceItem> items, ProduceOptions options,

@@ -1,12 +1,12 @@
 // StatusPages: what HTTP shows of a node, to those who watch it.
 //
-//   /metrics    counters and gauges of all reactors, of the process, and how far groups are behind, for Prometheus;
-//               ?lag=0 leaves the groups out, ?lag=offsets the times only
+//   /metrics    counters, gauges and times of all reactors, of the process, of each topic, and how far groups are
+//               behind, for Prometheus; ?topics=0 leaves the topics out, ?lag=0 the groups, ?lag=offsets their times
 //   /healthz    200 as long as the process answers
 //   /readyz     200 while the node serves; else 503 with a line that says why not
 //
 // At most kMostScrapes of a reactor at a time; who comes beyond that is told 503. Each holds what http::Reply holds and
-// one piece of broker::ConsumerLag.
+// one piece of broker::TopicTraffic or broker::ConsumerLag.
 //
 // Reactor-affine: one for each reactor.
 #pragma once
@@ -43,7 +43,9 @@ class StatusPages final : public http::Pages {
 
  private:
   reactor::Task<void> Metrics(const http::Request& request, http::Reply& reply);
-  reactor::Task<void> WriteMetrics(std::string_view lag, http::Reply& reply);
+  reactor::Task<void> WriteMetrics(const http::Request& request, http::Reply& reply);
+  // What there is about all as a whole.
+  reactor::Task<std::string> Totals(bool with_topics);
   void Ready(http::Reply& reply) const;
 
   const Environment environment_;

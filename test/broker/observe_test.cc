@@ -5,6 +5,7 @@
 
 #include "broker/consumer_lag.h"
 #include "broker/fixture.h"
+#include "broker/topic_traffic.h"
 #include "message/delete_topics_request.h"
 #include "message/delete_topics_response.h"
 #include "message/find_coordinator_request.h"
@@ -100,6 +101,59 @@ TEST_F(ObserveTest, CountsWhatIsDone) {
   EXPECT_EQ(Scrape()["kafka_network_requestmetrics_errors_total{request=\"Produce\"}"], "1");
   EXPECT_GT(std::stoll(samples["kafka_server_brokertopicmetrics_bytesin_total"]), 100);
   EXPECT_GE(std::stoll(samples["kafka_server_socket_server_connection_creation_total"]), 4);
+}
+
+TEST_F(ObserveTest, TopicsAreToldApart) {
+  const std::string in = "kafka_server_brokertopicmetrics_bytesin_total";
+  const std::string out = "kafka_server_brokertopicmetrics_bytesout_total";
+  const std::string records = "kafka_server_brokertopicmetrics_messagesin_total";
+  auto of = [](const std::string& name, const std::string& topic) { return name + "{topic=\"" + topic + "\"}"; };
+  CreateTopic("t", 3);
+  CreateTopic("u", 1);
+  CreateTopic("silent", 1);
+  for (int32_t partition : {0, 1, 2}) Produce("t", "value", partition);
+  Produce("u", "value", 0);
+  const auto batch = static_cast<int64_t>(test::BatchOf({"value"}, now_ms()).size());
+  for (int i = 0; i < 4; ++i) {  // on connections of both reactors
+    Arena arena;
+    auto fetched = Ask<message::FetchResponse>(FetchRequestOf(arena, "t", {{0, 0}, {1, 0}, {2, 0}}, {}), 12);
+    EXPECT_EQ(fetched->responses[0].partitions.size(), 3u);
+  }
+  auto samples = Scrape();
+  EXPECT_EQ(samples[of(records, "t")], "3");
+  EXPECT_EQ(samples[of(in, "t")], std::to_string(3 * batch));
+  EXPECT_EQ(samples[of(out, "t")], std::to_string(4 * 3 * batch));
+  EXPECT_EQ(samples[of(in, "u")], std::to_string(batch));
+  EXPECT_FALSE(samples.contains(of(out, "u"))) << "nobody has read it";
+  EXPECT_FALSE(samples.contains(of(in, "silent")));
+  EXPECT_EQ(samples[in], std::to_string(4 * batch)) << "and all together, as before";
+  EXPECT_EQ(samples[out], std::to_string(12 * batch));
+
+  samples = Scrape("/metrics?topics=0");
+  EXPECT_FALSE(samples.contains(of(in, "t")));
+  EXPECT_EQ(samples[in], std::to_string(4 * batch));
+  EXPECT_TRUE(Scrape("/metrics?lag=0").contains(of(in, "t")));
+}
+
+TEST_F(ObserveTest, TopicsAreToldPageByPage) {
+  std::set<std::string> names;
+  for (size_t i = 0; i <= TopicTraffic::kMostTopics; ++i) names.insert("t" + std::to_string(1000 + i));
+  for (const std::string& name : names) CreateTopic(name);
+  Produce(*names.begin(), "value");
+  Produce(*names.rbegin(), "value");
+  auto samples = Scrape();
+  for (const std::string& name : {*names.begin(), *names.rbegin()}) {
+    EXPECT_EQ(samples["kafka_server_brokertopicmetrics_messagesin_total{topic=\"" + name + "\"}"], "1") << name;
+  }
+}
+
+TEST(SentBytes, ForgetsTopicsThatAreGone) {
+  SentBytes sent;
+  const metadata::MetadataImage nothing;
+  for (uint64_t i = 0; i < 200; ++i) {
+    sent.Add(Uuid(1, i), 1, nothing);
+    EXPECT_LE(sent.topics(), 65u);
+  }
 }
 
 TEST_F(ObserveTest, LagIsWhatAGroupHasYetToRead) {

@@ -1,4 +1,6 @@
 // A table of partitions in one thread: opening, deleting, and the order of what came in order.
+#include <deque>
+
 #include "partition/fixture.h"
 
 namespace kb::partition {
@@ -85,6 +87,62 @@ TEST_F(TableOrderTest, APartitionThatCannotBeOpenedAnswersStorageErrors) {
   auto produced = BeginProduce(request.id, Batch(1), kAcksAll);
   ASSERT_TRUE(produced->has_value());
   EXPECT_EQ((*produced)->error, ErrorCode::kKafkaStorageError);
+}
+
+TEST_F(TableOrderTest, AProduceTellsWhenItWasAppendedAndWhenItWasOnTheDisk) {
+  auto partition = Open("topic");
+  std::deque<std::vector<uint8_t>> batches;
+  auto produce = [&](int16_t acks, ProduceStamps& stamps, int32_t timeout_ms = 30'000) {
+    batches.push_back(Batch(1));
+    const ProduceOptions options{.acks = acks, .api_version = 9, .timeout_ms = timeout_ms, .stamps = &stamps};
+    return Begin([this, id = partition->id(), &batch = batches.back(), options]() -> reactor::Task<ErrorCode> {
+      const std::vector<ProduceItem> items{{id, batch}};
+      std::vector<ProduceOutcome> outcomes(1);
+      auto produce = table_->Produce(items, options, outcomes);
+      if (produce.valid()) co_await produce;
+      co_return outcomes[0].error;
+    });
+  };
+  auto now_ns = [this] { return scheduler_.clock().MonotonicNs(); };
+
+  ProduceStamps one;
+  PassTime(1);
+  EXPECT_TRUE(produce(1, one)->has_value());
+  EXPECT_EQ(one.appended_ns, now_ns());
+  EXPECT_EQ(one.durable_ns, 0) << "nobody waited for that";
+
+  ProduceStamps all;
+  PassTime(2);
+  auto waiting = produce(kAcksAll, all);
+  EXPECT_EQ(all.appended_ns, now_ns());
+  PassTime(7);
+  EXPECT_FALSE(waiting->has_value());
+  RunDisk();
+  ASSERT_TRUE(waiting->has_value());
+  EXPECT_EQ(all.durable_ns, now_ns());
+  EXPECT_EQ(all.durable_ns - all.appended_ns, 7 * kNsPerMs);
+  EXPECT_EQ(all.begun_ns, 0) << "who brings it over notes that";
+
+  ProduceStamps late;
+  auto timed_out = produce(kAcksAll, late, 20);
+  PassTime(50);
+  ASSERT_TRUE(timed_out->has_value());
+  EXPECT_EQ(**timed_out, ErrorCode::kRequestTimedOut);
+  EXPECT_EQ(late.durable_ns - late.appended_ns, 20 * kNsPerMs) << "the time was over then";
+  RunDisk();
+}
+
+TEST_F(TableOrderTest, TrafficIsWhatProducersBroughtToAPartition) {
+  auto first = Open("first");
+  auto second = Open("second");
+  const std::vector<uint8_t> batch = Batch(3);
+  Produce(first, batch);
+  Produce(first, batch);
+  EXPECT_EQ(table_->TrafficOf(first->id()).records, 6u);
+  EXPECT_EQ(table_->TrafficOf(first->id()).bytes, 2 * batch.size());
+  EXPECT_EQ(table_->TrafficOf(second->id()).records, 0u);
+  EXPECT_EQ(table_->TrafficOf(RequestFor("nobody").id).bytes, 0u);
+  RunDisk();
 }
 
 TEST_F(TableOrderTest, WhatIsNotHereIsUnknown) {

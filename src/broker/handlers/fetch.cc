@@ -358,6 +358,7 @@ class FetchWork {
     }
     if (part.bytes > 0) {
       context_.shard().metrics().bytes_out->Add(static_cast<uint64_t>(part.bytes));
+      context_.shard().sent_bytes().Add(part.id.topic_id, static_cast<uint64_t>(part.bytes), context_.image());
       uint32_t id = context_.AddFileRange(RangeOf(*outcome.slice, part.bytes));
       entry.records = protocol::Records::External(id, static_cast<uint64_t>(part.bytes));
     }
