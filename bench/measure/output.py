@@ -96,9 +96,9 @@ def short(about, results, path):
              "| %s |" % " | ".join(SHORT_HEAD), "|%s" % (" --- |" * len(SHORT_HEAD))]
     for scenario, rounds in results:
         rows = figures.rows(scenario, rounds)
-        for row in [row for row in rows if row.verdicts] or rows[:1]:
-            lines.append("| %s: %s | %s | %s | %s | `%s` |" % (
-                scenario.work, row.figure.strip(),
+        for place, row in enumerate([row for row in rows if row.verdicts] or rows[:1]):
+            lines.append("| %s%s | %s | %s | %s | `%s` |" % (
+                "… " if place else scenario.work + ": ", row.figure.strip(),
                 " | ".join(number(row.spreads[side].median) if side in row.spreads else "" for side in (OURS, KAFKA, LIMIT)),
                 " | ".join(number(row.ratios[side].median) if side in row.ratios else "" for side in (KAFKA, LIMIT)),
                 "; ".join("%s: %s" % (asked(verdict), met(verdict)) for verdict in row.verdicts), scenario.name))

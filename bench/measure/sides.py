@@ -30,6 +30,21 @@ def load(port, pid, mode, flags, *more):
     return json.loads(harness.run(command, seconds=LOAD_SECONDS).stdout.splitlines()[-1])
 
 
+@contextlib.contextmanager
+def silent(port, connections):
+    """So many more that were served once and are kept open meanwhile. Each is opened when the one before is answered."""
+    holder = harness.Process([os.path.join(BUILD, "load"), "--json", "--mode=idle", "--port=%d" % port,
+                              "--connections=%d" % connections, "--hold_seconds=%d" % LOAD_SECONDS])
+    try:
+        while holder.running() and len(os.listdir("/proc/%d/fd" % holder.pid)) < connections:
+            time.sleep(0.01)
+        if not holder.running():
+            raise RuntimeError("no %d connections:\n%s" % (connections, holder.output()))
+        yield
+    finally:
+        holder.end()
+
+
 def first_answer(broker):
     """Seconds from exec to the first answered ApiVersions."""
     broker.write_properties()
@@ -138,6 +153,9 @@ class BrokerSide:
         broker = broker or self.broker
         return load(broker.port, broker.process.pid, mode, flags)
 
+    def silent(self, connections):
+        return silent(self.broker.port, connections)
+
 
 class LimitSide:
     """The program that makes only the system calls which the work needs, under the same load. Each topic is a process of its
@@ -177,3 +195,6 @@ class LimitSide:
     def load(self, mode, **flags):
         checked = () if mode in ("storm", "idle") else ("--no_check",)
         return load(self._port, self._process.pid, mode, flags, *checked)
+
+    def silent(self, connections):
+        return silent(self._port, connections)

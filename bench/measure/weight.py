@@ -58,19 +58,25 @@ def create_many(broker, topic, partitions):
         broker.wait_until_topic_is_served(connection, topic, partitions)
 
 
-@scenario("one record of 100 bytes per request, one in flight of each of 10, 1,000 and 10,000 connections, acks=1",
-          connections="10 … 10,000", batching="1 × 100 B", sides=(OURS,), limit="produce", warm=False,
-          asks=[Ask("10,000 times 10", below=FLAT)])
+@scenario("one record of 100 bytes per request, one in flight of each of 10, 1,000 and 10,000 connections, and of 10 beside 10,000 "
+          "that are silent, acks=1", connections="10 … 10,000", batching="1 × 100 B", sides=(OURS,), limit="produce",
+          warm=False,
+          asks=[Ask("10,000 times 10", below=FLAT), Ask("10 beside 10,000 silent ones, times 10", below=FLAT)])
 def connections(side, options):
+    """Ten thousand that are busy leave the processor's caches behind whoever serves them: the limit shows by how much."""
     topic = side.topic(4)
-    figures = {}
-    for number in (10, 1000, 10000):
-        result = side.load("produce", topic=topic, partitions=4, connections=options.size(number, number // 10 or 1), records=1,
-                           record_bytes=100, seconds=options.seconds)
-        figures["{:,}: CPU per request, µs".format(number)] = result["cpu_us_per_request"]
+
+    def cost(number):
+        return side.load("produce", topic=topic, partitions=4, connections=number, record_bytes=100,
+                         seconds=options.seconds)["cpu_us_per_request"]
+
+    few, more, most = (cost(options.size(number, max(number // 100, 2))) for number in (10, 1000, 10000))
+    with side.silent(options.size(10000, 50)):
+        beside = cost(options.size(10, 2))
     side.drop(topic)
-    figures["10,000 times 10"] = figures["10,000: CPU per request, µs"] / figures["10: CPU per request, µs"]
-    return figures
+    return {"10: CPU per request, µs": few, "1,000: CPU per request, µs": more, "10,000: CPU per request, µs": most,
+            "10 beside 10,000 silent ones: CPU per request, µs": beside, "10,000 times 10": most / few,
+            "10 beside 10,000 silent ones, times 10": beside / few}
 
 
 @scenario("one record of 100 bytes per request, to 10, 1,000 and 10,000 partitions by turns, acks=1", connections="10",
