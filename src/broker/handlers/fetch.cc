@@ -10,6 +10,7 @@
 // there, so that a batch larger than a limit does not block its reader.
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "base/pool.h"
 #include "broker/handlers.h"
@@ -76,71 +77,19 @@ class FetchWork {
     return session_.error();
   }
 
-  reactor::Task<void> Read() {
-    PoolVector<size_t> asked = Asked();
-    PoolVector<ReadRequest> requests;
-    requests.reserve(asked.size());
-    for (size_t i : asked) requests.push_back(RequestFor(parts_[i]));
-    PoolVector<ReadOutcome> outcomes(asked.size());
-    ByHome homes(context_.shard(), requests, [](const ReadRequest& one) -> const PartitionId& { return one.id; });
-    if (homes.shards.size() == 1) {  // nothing is to be sorted
-      int64_t begun_ns = 0;
-      auto read_all = [&] {
-        begun_ns = BegunAt(*homes.shards[0]);
-        return homes.shards[0]->partitions().Read(requests, outcomes);
-      };
-      auto call = reactor::RunOn(*homes.reactors[0], read_all);
+  // Reads, and as long as that is too little waits for more, at most until the deadline. Where all partitions have one
+  // home both is done there: what becomes readable is read at once, and only what came of it travels.
+  reactor::Task<void> Read(int64_t deadline_ns) {
+    Ask();
+    ByHome homes(context_.shard(), requests_, [](const ReadRequest& one) -> const PartitionId& { return one.id; });
+    if (homes.shards.size() == 1) {
+      auto read_there = [&] { return ReadAt(*homes.shards[0], deadline_ns); };
+      auto call = reactor::RunOn(*homes.reactors[0], read_there);
       co_await call;
-      EndQueue(begun_ns);
-    } else if (!asked.empty()) {
-      auto spread = ReadAtHomes(homes, requests, outcomes);
+    } else {
+      auto spread = ReadFromAll(homes, deadline_ns);
       co_await spread;
     }
-    for (size_t i = 0; i < asked.size(); ++i) parts_[asked[i]].outcome = std::move(outcomes[i]);
-    Trim();
-    context_.EndStage(Stage::kLookup);
-  }
-
-  // Whether there is a reason to answer now.
-  bool IsReady() const {
-    if (request_.max_wait_ms <= 0 || total_bytes_ >= min_bytes_) return true;
-    bool anything_to_wait_for = false;
-    for (const Part& part : parts_) {
-      if (part.resolve_error != ErrorCode::kNone) continue;  // unknown partitions do not end the wait for the others
-      if (part.outcome.error != ErrorCode::kNone || part.outcome.diverging) return true;
-      anything_to_wait_for = true;
-    }
-    return !anything_to_wait_for;
-  }
-
-  // Nothing is readable yet, and something will be as soon as the flush under way is done: a matter of the disk, not of
-  // waiting for somebody to write. Who wrote with acks=1 and reads at once finds what he wrote.
-  bool IsBehindAFlush() const {
-    if (total_bytes_ > 0) return false;
-    return std::any_of(parts_.begin(), parts_.end(), [](const Part& part) { return part.outcome.being_flushed; });
-  }
-
-  // Until something may have changed, or the deadline.
-  reactor::Task<void> Wait(int64_t deadline_ns) {
-    auto woken = MakePooled<reactor::Completion<void>>();
-    reactor::Reactor* here = &context_.shard().reactor();
-    PoolVector<size_t> watched = Asked();
-    ByHome homes(context_.shard(), watched, [this](size_t i) -> const PartitionId& { return parts_[i].id; });
-    // When the missing bytes have arrived in all, at least one home has got its share of them.
-    int64_t missing = std::max<int64_t>(1, min_bytes_ - total_bytes_);
-    int64_t share =
-        (missing + static_cast<int64_t>(homes.reactors.size()) - 1) / static_cast<int64_t>(homes.reactors.size());
-    PoolVector<Subscription> subscriptions;
-    subscriptions.reserve(homes.reactors.size());
-    for (size_t home = 0; home < homes.reactors.size(); ++home) {
-      subscriptions.push_back(Subscribe(*homes.shards[home], homes.places[home], watched, share, woken, here));
-    }
-    uint64_t place = context_.shard().Park(woken);
-    auto wait = woken->WaitFor(deadline_ns - context_.shard().clock().MonotonicNs());
-    co_await wait;
-    context_.shard().Unpark(place);
-    const bool has_fired = woken->is_set() && subscriptions.size() == 1 && !context_.shard().stopping();
-    for (Subscription& one : subscriptions) one.End(*here, has_fired);
   }
 
   // What the client has used more of than his quota allows he does not get now: an answer without partitions, and
@@ -171,6 +120,162 @@ class FetchWork {
   }
 
  private:
+  // What is to be done after a read.
+  struct Next {
+    bool ends = true;
+    bool for_flush = false;  // it waits, and this is what for
+    int64_t until_ns = 0;
+  };
+
+  // The partitions that somebody is asked for, and what.
+  void Ask() {
+    asked_.reserve(parts_.size());
+    requests_.reserve(parts_.size());
+    for (size_t i = 0; i < parts_.size(); ++i) {
+      if (parts_[i].resolve_error != ErrorCode::kNone) continue;
+      asked_.push_back(i);
+      requests_.push_back(RequestFor(parts_[i]));
+    }
+    outcomes_.resize(asked_.size());
+  }
+
+  // Of a read at `reader`, which is the one that looks at all this meanwhile.
+  void TakeOutcomes(Shard& reader) {
+    for (size_t i = 0; i < asked_.size(); ++i) parts_[asked_[i]].outcome = std::exchange(outcomes_[i], {});
+    Trim();
+    context_.trace().End(Stage::kLookup, reader.reactor().StampNs());
+  }
+
+  Next Decide(Shard& reader, int64_t deadline_ns, bool waited_for_flush) const {
+    if (reader.stopping()) return {};
+    const int64_t now_ns = reader.clock().MonotonicNs();
+    const bool ends_now = IsReady() || now_ns >= deadline_ns;
+    if (!ends_now) return {.ends = false, .until_ns = deadline_ns};
+    if (waited_for_flush || !IsBehindAFlush()) return {};
+    return {.ends = false, .for_flush = true, .until_ns = now_ns + kMostFlushNs};
+  }
+
+  void EndWait(Shard& reader, const Next& next, int64_t begun_ns) {
+    if (next.for_flush) {
+      context_.trace().End(Stage::kDurable, reader.reactor().StampNs());
+    } else {
+      context_.trace().EndPark(reader.reactor().StampNs(), next.until_ns - begun_ns);
+    }
+  }
+
+  // Whether there is a reason to answer now.
+  bool IsReady() const {
+    if (request_.max_wait_ms <= 0 || total_bytes_ >= min_bytes_) return true;
+    bool anything_to_wait_for = false;
+    for (const Part& part : parts_) {
+      if (part.resolve_error != ErrorCode::kNone) continue;  // unknown partitions do not end the wait for the others
+      if (part.outcome.error != ErrorCode::kNone || part.outcome.diverging) return true;
+      anything_to_wait_for = true;
+    }
+    return !anything_to_wait_for;
+  }
+
+  // Nothing is readable yet, and something will be as soon as the flush under way is done: a matter of the disk, not of
+  // waiting for somebody to write. Who wrote with acks=1 and reads at once finds what he wrote.
+  bool IsBehindAFlush() const {
+    if (total_bytes_ > 0) return false;
+    return std::any_of(parts_.begin(), parts_.end(), [](const Part& part) { return part.outcome.being_flushed; });
+  }
+
+  // ---- one home. On its reactor, while ours waits for it: so all of this is its own to touch.
+
+  reactor::Task<void> ReadAt(Shard& home, int64_t deadline_ns) {
+    if (&home != &context_.shard()) context_.trace().End(Stage::kQueue, home.reactor().StampNs());
+    reactor::Task<void> read = home.partitions().Read(requests_, outcomes_);
+    if (!read.valid()) {
+      TakeOutcomes(home);
+      if (Decide(home, deadline_ns, false).ends) return {};  // nearly always
+    }
+    return WaitAt(home, std::move(read), deadline_ns);
+  }
+
+  reactor::Task<void> WaitAt(Shard& home, reactor::Task<void> read, int64_t deadline_ns) {
+    if (read.valid()) {
+      co_await read;
+      TakeOutcomes(home);
+    }
+    for (bool waited_for_flush = false;;) {
+      const Next next = Decide(home, deadline_ns, waited_for_flush);
+      if (next.ends) break;
+      waited_for_flush = next.for_flush;
+      const int64_t begun_ns = home.clock().MonotonicNs();
+      auto wait = WatchAt(home, next.until_ns - begun_ns);
+      co_await wait;
+      EndWait(home, next, begun_ns);
+      reactor::Task<void> again = home.partitions().Read(requests_, outcomes_);
+      if (again.valid()) co_await again;
+      TakeOutcomes(home);
+    }
+  }
+
+  // Until something may have changed, or the time is over.
+  reactor::Task<void> WatchAt(Shard& home, int64_t wait_ns) {
+    auto woken = MakePooled<reactor::Completion<void>>();
+    auto fire = [weak = std::weak_ptr(woken)] {
+      if (auto still_there = weak.lock()) still_there->TrySet();
+    };
+    auto watch = MakePooled<partition::Watch>(std::move(fire), std::max<int64_t>(1, min_bytes_ - total_bytes_));
+    PoolVector<PartitionId> ids;
+    PoolVector<Offset> seen;
+    ids.reserve(asked_.size());
+    seen.reserve(asked_.size());
+    for (size_t i : asked_) {
+      ids.push_back(parts_[i].id);
+      seen.push_back(parts_[i].outcome.high_watermark);
+    }
+    home.partitions().AddWatch(ids, seen, watch);
+    const uint64_t place = home.Park(woken);
+    auto wait = woken->WaitFor(wait_ns);
+    co_await wait;
+    home.Unpark(place);
+    home.partitions().DropWatch(ids, watch);
+  }
+
+  // ---- several homes, or none
+
+  reactor::Task<void> ReadFromAll(const ByHome& homes, int64_t deadline_ns) {
+    Shard& here = context_.shard();
+    for (bool waited_for_flush = false;;) {
+      if (!asked_.empty()) {
+        auto spread = ReadAtHomes(homes);
+        co_await spread;
+      }
+      TakeOutcomes(here);
+      const Next next = Decide(here, deadline_ns, waited_for_flush);
+      if (next.ends) break;
+      waited_for_flush = next.for_flush;
+      const int64_t begun_ns = here.clock().MonotonicNs();
+      auto wait = WatchAll(homes, next.until_ns - begun_ns);
+      co_await wait;
+      EndWait(here, next, begun_ns);
+    }
+  }
+
+  // As WatchAt, for all homes.
+  reactor::Task<void> WatchAll(const ByHome& homes, int64_t wait_ns) {
+    auto woken = MakePooled<reactor::Completion<void>>();
+    reactor::Reactor* here = &context_.shard().reactor();
+    // When the missing bytes have arrived in all, at least one home has got its share of them.
+    int64_t missing = std::max<int64_t>(1, min_bytes_ - total_bytes_);
+    int64_t share =
+        (missing + static_cast<int64_t>(homes.reactors.size()) - 1) / static_cast<int64_t>(homes.reactors.size());
+    PoolVector<Subscription> subscriptions;
+    subscriptions.reserve(homes.reactors.size());
+    for (size_t home = 0; home < homes.reactors.size(); ++home) {
+      subscriptions.push_back(Subscribe(*homes.shards[home], homes.places[home], share, woken, here));
+    }
+    uint64_t place = context_.shard().Park(woken);
+    auto wait = woken->WaitFor(wait_ns);
+    co_await wait;
+    context_.shard().Unpark(place);
+    for (Subscription& one : subscriptions) one.End(*here);
+  }
+
   // A watch at one home. It is the home's to touch.
   struct Watched {
     PoolVector<PartitionId> ids;
@@ -180,10 +285,8 @@ class FetchWork {
   struct Subscription {
     Shard* home;
     std::shared_ptr<Watched> watched;
-    // has_fired: then the one partition that it was for has let go of it. What was made here ends here, so that the
-    // memory is there for the next one.
-    void End(reactor::Reactor& here, bool has_fired) {
-      if (has_fired && watched->ids.size() == 1) return;
+    // What was made here ends here, so that the memory is there for the next one.
+    void End(reactor::Reactor& here) {
       home->reactor().Post([&table = home->partitions(), watched = std::move(watched), &here] {
         table.DropWatch(watched->ids, watched->watch);
         here.Post([watched] { (void)watched; });
@@ -191,7 +294,7 @@ class FetchWork {
     }
   };
 
-  Subscription Subscribe(Shard& home, const PoolVector<size_t>& places, const PoolVector<size_t>& asked, int64_t share,
+  Subscription Subscribe(Shard& home, const PoolVector<size_t>& places, int64_t share,
                          const std::shared_ptr<reactor::Completion<void>>& woken, reactor::Reactor* here) {
     // `woken` is this reactor's: it is only carried there and back. What fires after the fetch went on finds nobody.
     auto fire = [weak = std::weak_ptr(woken), here]() mutable {
@@ -202,7 +305,7 @@ class FetchWork {
     auto watched = MakePooled<Watched>();
     watched->watch = MakePooled<partition::Watch>(std::move(fire), share);
     for (size_t place : places) {
-      const Part& part = parts_[asked[place]];
+      const Part& part = parts_[asked_[place]];
       watched->ids.push_back(part.id);
       watched->seen.push_back(part.outcome.high_watermark);
     }
@@ -211,29 +314,18 @@ class FetchWork {
     return {&home, std::move(watched)};
   }
 
-  // The places of the parts that somebody is asked for.
-  PoolVector<size_t> Asked() const {
-    PoolVector<size_t> asked;
-    asked.reserve(parts_.size());
-    for (size_t i = 0; i < parts_.size(); ++i) {
-      if (parts_[i].resolve_error == ErrorCode::kNone) asked.push_back(i);
-    }
-    return asked;
-  }
-
   // The stamp of what begins at a home; 0: it is here, and nothing had to be sent.
   int64_t BegunAt(Shard& home) const { return &home == &context_.shard() ? 0 : home.reactor().StampNs(); }
   void EndQueue(int64_t begun_ns) {
     if (begun_ns != 0) context_.trace().End(Stage::kQueue, begun_ns);
   }
 
-  reactor::Task<void> ReadAtHomes(const ByHome& homes, const PoolVector<ReadRequest>& requests,
-                                  PoolVector<ReadOutcome>& outcomes) {
+  reactor::Task<void> ReadAtHomes(const ByHome& homes) {
     PoolVector<PoolVector<ReadRequest>> share(homes.shards.size());
     PoolVector<PoolVector<ReadOutcome>> read(homes.shards.size());
     for (size_t home = 0; home < homes.shards.size(); ++home) {
       share[home].reserve(homes.places[home].size());
-      for (size_t i : homes.places[home]) share[home].push_back(requests[i]);
+      for (size_t i : homes.places[home]) share[home].push_back(requests_[i]);
       read[home].resize(share[home].size());
     }
     PoolVector<int64_t> begun_ns(homes.shards.size());
@@ -245,7 +337,7 @@ class FetchWork {
     co_await all;
     EndQueue(*std::max_element(begun_ns.begin(), begun_ns.end()));
     for (size_t home = 0; home < read.size(); ++home) {
-      for (size_t i = 0; i < read[home].size(); ++i) outcomes[homes.places[home][i]] = std::move(read[home][i]);
+      for (size_t i = 0; i < read[home].size(); ++i) outcomes_[homes.places[home][i]] = std::move(read[home][i]);
     }
   }
 
@@ -385,6 +477,9 @@ class FetchWork {
   int64_t min_bytes_;
   FetchContext session_;
   PoolVector<Part> parts_;
+  PoolVector<size_t> asked_;  // places in parts_ of those that somebody is asked for
+  PoolVector<ReadRequest> requests_;
+  PoolVector<ReadOutcome> outcomes_;
   int64_t total_bytes_ = 0;
 };
 
@@ -400,25 +495,8 @@ reactor::Task<void> HandleFetch(RequestContext& context, const FetchRequest& req
   context.trace().set_partitions(work.partitions());
   const Clock& clock = context.shard().clock();
   int64_t deadline_ns = clock.MonotonicNs() + int64_t{std::max(request.max_wait_ms, 0)} * kNsPerMs;
-  bool waited_for_flush = false;
-  for (;;) {
-    auto read = work.Read();
-    co_await read;
-    if (context.shard().stopping()) break;
-    bool ends_now = work.IsReady() || clock.MonotonicNs() >= deadline_ns;
-    bool flush_first = ends_now && !waited_for_flush && work.IsBehindAFlush();
-    if (ends_now && !flush_first) break;
-    waited_for_flush = flush_first;
-    const int64_t now_ns = clock.MonotonicNs();
-    const int64_t until_ns = flush_first ? now_ns + kMostFlushNs : deadline_ns;
-    auto wait = work.Wait(until_ns);
-    co_await wait;
-    if (flush_first) {
-      context.EndStage(Stage::kDurable);
-    } else {
-      context.trace().EndPark(context.shard().reactor().StampNs(), until_ns - now_ns);
-    }
-  }
+  auto read = work.Read(deadline_ns);
+  co_await read;
   if (context.shard().quotas().any()) {
     auto charge = ChargeFetch(context, work.response_bytes());
     co_await charge;
