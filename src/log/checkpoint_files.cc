@@ -131,8 +131,9 @@ std::string EpochCheckpointText(const std::vector<EpochStart>& entries) {
   return text;
 }
 
-Result<Uuid> ReadPartitionMetadata(io::FileSystem& files, const std::string& directory) {
-  const std::string path = PathIn(directory, kPartitionMetadataFile);
+namespace {
+
+Result<Uuid> ReadTopicIdFrom(io::FileSystem& files, const std::string& path) {
   Result<std::string> content = io::ReadFile(files, path, 4096);
   if (!content.ok()) return content.error();
   std::string_view text = *content;
@@ -144,6 +145,38 @@ Result<Uuid> ReadPartitionMetadata(io::FileSystem& files, const std::string& dir
   std::optional<Uuid> id = Uuid::Parse(topic_id.substr(kIdKey.size()));
   if (!id || id->is_zero()) return Malformed(path, "the second line is no topic id");
   return *id;
+}
+
+std::string DraftIn(const std::string& directory) { return PathIn(directory, kPartitionMetadataFile) + ".tmp"; }
+
+}  // namespace
+
+Result<Uuid> ReadPartitionMetadata(io::FileSystem& files, const std::string& directory) {
+  return ReadTopicIdFrom(files, PathIn(directory, kPartitionMetadataFile));
+}
+
+Result<Uuid> ReadTopicId(io::FileSystem& files, const std::string& directory) {
+  Result<Uuid> id = ReadPartitionMetadata(files, directory);
+  if (id.ok() || id.error().kind != ErrorKind::kNotFound) return id;
+  Result<Uuid> draft = ReadTopicIdFrom(files, DraftIn(directory));
+  return draft.ok() ? draft : id;  // after a power cut a draft may be anything
+}
+
+Status DraftPartitionMetadata(io::FileSystem& files, const std::string& directory, const Uuid& topic_id) {
+  Result<std::unique_ptr<io::File>> file = files.Open(DraftIn(directory), io::OpenMode::kTruncate);
+  if (!file.ok()) return file.error();
+  return (*file)->WriteAt(0, AsBytes(PartitionMetadataText(topic_id)));
+}
+
+Status AdoptPartitionMetadata(io::FileSystem& files, const std::string& directory) {
+  const std::string draft = DraftIn(directory);
+  Result<bool> exists = files.Exists(draft);
+  if (!exists.ok()) return exists.error();
+  if (!*exists) return {};
+  Result<std::unique_ptr<io::File>> file = files.Open(draft, io::OpenMode::kReadWrite);
+  if (!file.ok()) return file.error();
+  KB_RETURN_IF_ERROR((*file)->Sync());
+  return files.Rename(draft, PathIn(directory, kPartitionMetadataFile));
 }
 
 std::string PartitionMetadataText(const Uuid& topic_id) {

@@ -44,6 +44,12 @@ std::string EpochCheckpointText(const std::vector<EpochStart>& entries);
 
 // The topic id of a replica directory. kNotFound when there is no such file.
 Result<Uuid> ReadPartitionMetadata(io::FileSystem& files, const std::string& directory);
+// Likewise for one that may have been made just before the process was killed: its file has no name of its own yet.
+Result<Uuid> ReadTopicId(io::FileSystem& files, const std::string& directory);
+// The first half of writing it: nothing is durable, and only ReadTopicId finds it.
+Status DraftPartitionMetadata(io::FileSystem& files, const std::string& directory, const Uuid& topic_id);
+// The second half. Done again it changes nothing. The caller syncs the directory.
+Status AdoptPartitionMetadata(io::FileSystem& files, const std::string& directory);
 std::string PartitionMetadataText(const Uuid& topic_id);
 Status WritePartitionMetadata(io::FileSystem& files, const std::string& directory, const Uuid& topic_id);
 

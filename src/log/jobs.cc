@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "log/checkpoint_files.h"
+
 namespace kb::log {
 namespace {
 
@@ -36,7 +38,10 @@ Status WriteAndSync(io::FileSystem& files, const std::string& path, std::string_
 Status FlushJob::Run() {
   for (const std::shared_ptr<io::File>& file : files_) KB_RETURN_IF_ERROR(file->Sync());
   for (const std::string& path : paths_) KB_RETURN_IF_ERROR(SyncPath(*file_system_, path));
-  if (!data_directory_.empty()) KB_RETURN_IF_ERROR(file_system_->SyncDirectory(data_directory_));
+  if (!data_directory_.empty()) {
+    KB_RETURN_IF_ERROR(file_system_->SyncDirectory(data_directory_));
+    KB_RETURN_IF_ERROR(AdoptPartitionMetadata(*file_system_, directory_));
+  }
   for (const Content& content : contents_) {
     Status status = content.replace_atomically ? io::ReplaceFile(*file_system_, content.path, content.bytes)
                                                : WriteAndSync(*file_system_, content.path, content.bytes);
@@ -47,7 +52,7 @@ Status FlushJob::Run() {
     }
     KB_RETURN_IF_ERROR(status);
   }
-  if (sync_directory_ || !contents_.empty()) KB_RETURN_IF_ERROR(file_system_->SyncDirectory(directory_));
+  if (sync_directory_ || !contents_.empty() || !data_directory_.empty()) KB_RETURN_IF_ERROR(file_system_->SyncDirectory(directory_));
   if (obstacle_) return *obstacle_;
   if (is_short_of_room_) return {};  // what was to take their place may be what is missing
   // Not being able to remove is no harm: the next Open does it.

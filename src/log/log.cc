@@ -23,7 +23,7 @@ Log::Log(io::FileSystem& files, LogOptions options)
       config_(options.config),
       random_(options.jitter_seed),
       producers_(options.config.most_producers),
-      unsaved_topic_id_(options.made_for_topic) {}
+      is_unnamed_(options.made_for_topic.has_value()) {}
 
 Log::~Log() = default;
 
@@ -347,11 +347,7 @@ FlushJob Log::PrepareFlush() {
   unflushed_.directory_ = directory_;
   unflushed_.target_offset_ = log_end_offset_;
   unflushed_.truncations_ = truncations_;
-  if (unsaved_topic_id_) {
-    unflushed_.data_directory_ = directory_.substr(0, directory_.rfind('/'));
-    unflushed_.contents_.push_back(
-        {directory_ + "/" + std::string(kPartitionMetadataFile), PartitionMetadataText(*unsaved_topic_id_), true});
-  }
+  if (is_unnamed_) unflushed_.data_directory_ = directory_.substr(0, directory_.rfind('/'));
   if (epochs_changed_) {
     unflushed_.contents_.push_back(
         {directory_ + "/" + std::string(kLeaderEpochFile), EpochCheckpointText(epochs_.entries()), true});
@@ -406,7 +402,7 @@ void Log::FlushCompleted(const FlushJob& job, const Status& status) {
     epochs_changed_ = true;
     last_snapshot_.reset();  // it may be the one that is missing: the next checkpoint writes another
   }
-  if (!job.data_directory_.empty() && !job.is_short_of_room_) unsaved_topic_id_.reset();
+  if (!job.data_directory_.empty()) is_unnamed_ = false;
   if (job.truncations_ != truncations_) return;  // it may have synced what is gone, and not what took its place
   if (job.latest_epoch_ && !job.is_short_of_room_) saved_epoch_ = job.latest_epoch_;
   if (job.has_all_indexes_) has_unwritten_indexes_ = false;

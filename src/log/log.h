@@ -48,7 +48,8 @@ namespace kb::log {
 struct LogOptions {
   std::string directory;  // of the replica: <data directory>/<topic>-<partition>; created if missing
   // The directory was made just now, for a replica of this topic: it is empty, and nothing about it is durable. Its
-  // name and its partition.metadata become durable with the first flush, so before any record does.
+  // partition.metadata is drafted, and becomes durable with the directory's name by the first flush, so before any
+  // record does.
   std::optional<Uuid> made_for_topic = std::nullopt;
   LogConfig config;
   // The last stop of the node was clean (the marker was there): no scan, but the tail is checked all the same.
@@ -213,7 +214,7 @@ class Log {
   // The next PrepareFlush is a PrepareCheckpoint, if that would save anything: then a flush is needed, too.
   void RequestCheckpoint();
   // Not even the directory's name is durable: there was no flush yet.
-  bool is_unnamed() const { return unsaved_topic_id_.has_value(); }
+  bool is_unnamed() const { return is_unnamed_; }
   bool checkpoint_is_due() const { return checkpoint_is_due_; }
   // For a clean stop: as PrepareCheckpoint, with the files exactly as Apache Kafka leaves them. Only reads may follow.
   FlushJob PrepareClose();
@@ -333,7 +334,7 @@ class Log {
   bool is_being_cleaned_ = false;
   FlushJob unflushed_;                     // what the next flush does beside syncing segments
   bool epochs_changed_ = false;
-  std::optional<Uuid> unsaved_topic_id_;  // see LogOptions::made_for_topic
+  bool is_unnamed_;  // see LogOptions::made_for_topic
   std::optional<LeaderEpoch>
       saved_epoch_;                     // the latest in the checkpoint file; none: the next start learns all of them
   bool has_unwritten_indexes_ = false;  // of sealed segments: the start could not write them, or they are not synced

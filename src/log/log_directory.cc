@@ -38,15 +38,15 @@ Status CreateReplicaDirectoryNamed(io::FileSystem& files, const std::string& dat
                                    const Uuid& topic_id) {
   const std::string directory = data_directory + "/" + name;
   KB_RETURN_IF_ERROR(files.CreateDirectories(directory));
-  Result<Uuid> known = ReadPartitionMetadata(files, directory);
+  Result<Uuid> known = ReadTopicId(files, directory);
   if (known.ok() && *known != topic_id) {
     return Error{ErrorKind::kForeign, directory + " belongs to topic id " + known->ToString() + ", not " +
                                           topic_id.ToString()};
   }
-  if (!known.ok()) {
-    if (known.error().kind != ErrorKind::kNotFound) return known.error();
-    KB_RETURN_IF_ERROR(WritePartitionMetadata(files, directory, topic_id));
-  }
+  if (!known.ok() && known.error().kind != ErrorKind::kNotFound) return known.error();
+  Result<bool> is_named = files.Exists(directory + "/" + std::string(kPartitionMetadataFile));
+  if (!is_named.ok()) return is_named.error();
+  if (!*is_named) KB_RETURN_IF_ERROR(WritePartitionMetadata(files, directory, topic_id));
   return files.SyncDirectory(data_directory);
 }
 

@@ -190,7 +190,10 @@ class Recovery {
 };
 
 Status Recovery::Run() {
-  if (options_.made_for_topic) return CreateFirstSegment(Offset(0));
+  if (options_.made_for_topic) {
+    KB_RETURN_IF_ERROR(DraftPartitionMetadata(files_, directory(), *options_.made_for_topic));
+    return CreateFirstSegment(Offset(0));
+  }
   KB_RETURN_IF_ERROR(files_.CreateDirectories(directory()));
   KB_RETURN_IF_ERROR(ClearLeftovers(files_, directory(), &report_.notes));
   Result<ReplicaFiles> listed = ListReplicaFiles(files_, directory());

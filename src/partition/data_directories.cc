@@ -66,23 +66,25 @@ Status DataDirectories::LoadOne(State& state, const Wanted& wanted, Random& rand
     }
     bool ours = replica.kind == log::ReplicaDirectoryKind::kCurrent;
     if (!ours || replica.partition.topic == metadata::kMetadataTopicName) continue;
-    Result<Uuid> topic_id = log::ReadPartitionMetadata(files_, path + "/" + replica.name);
+    Result<Uuid> topic_id = log::ReadTopicId(files_, path + "/" + replica.name);
     if (!topic_id.ok() && topic_id.error().kind != ErrorKind::kNotFound) {
       log_.Error(topic_id.error().message);
     }
     std::optional<Uuid> id;
     if (topic_id.ok()) id = *topic_id;
-    if (places_.contains(replica.partition)) {
-      return Error{ErrorKind::kCorrupt, "replica " + replica.partition.ToString() + " is in two data directories: " +
-                                            states_[places_[replica.partition].directory].directory.path + " and " + path};
-    }
-    if (!wanted(replica.partition, id).has_value()) {
+    // One without an id beside one that has its place: nobody knows of which topic of that name it was.
+    const bool is_nobodys = !id && places_.contains(replica.partition);
+    if (is_nobodys || !wanted(replica.partition, id).has_value()) {
       Result<std::string> renamed = log::RenameReplicaDirectory(files_, path, replica.partition,
                                                                 log::ReplicaDirectoryKind::kStray, random.NextUuid());
       if (!renamed.ok()) return renamed.error();
       log_.Warning("the metadata knows no replica " + replica.partition.ToString() + " in " + path +
                    ": its directory is now " + *renamed);
       continue;
+    }
+    if (places_.contains(replica.partition)) {
+      return Error{ErrorKind::kCorrupt, "replica " + replica.partition.ToString() + " is in two data directories: " +
+                                            states_[places_[replica.partition].directory].directory.path + " and " + path};
     }
     places_[replica.partition].directory = static_cast<size_t>(&state - states_.data());
     ++state.replicas;

@@ -201,6 +201,29 @@ TEST_F(DataDirectoriesTest, AFileThatCannotBeWrittenHindersNoOther) {
   EXPECT_EQ(RecoveryPoints().size(), 1u);
 }
 
+// A directory was away while its topic was deleted and made anew.
+TEST_F(DataDirectoriesTest, WhatIsOfAnEarlierTopicOfTheNameIsAStray) {
+  for (bool has_id : {true, false}) {
+    files_ = test::SimFileSystem(1);
+    ASSERT_TRUE(files_.CreateDirectories("/other/a-0").ok());
+    if (has_id) {
+      ASSERT_TRUE(log::CreateReplicaDirectory(files_, "/other", {"a", 0}, kB).ok());
+    }
+    AddReplica("a", kA);
+    directories_ = std::make_unique<DataDirectories>(
+        files_, std::vector<DataDirectories::Directory>{{"/data", Uuid(1, 1)}, {"/other", Uuid(1, 2)}}, NullLogSink());
+    Random random(1);
+    auto wanted = [&](const TopicPartition&, const std::optional<Uuid>& id) -> std::optional<Uuid> {
+      return !id || *id == kA ? std::optional(Uuid(1, 1)) : std::nullopt;
+    };
+    Status loaded = directories_->Load(wanted, random);
+    ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+    EXPECT_EQ(directories_->DirectoryOf({"a", 0}), Uuid(1, 1));
+    EXPECT_TRUE(*files_.Exists("/data/a-0"));
+    EXPECT_FALSE(*files_.Exists("/other/a-0")) << "it is kept under another name";
+  }
+}
+
 // A move was sent elsewhere and could not tidy up, and the node went down inside of the exchange.
 TEST_F(DataDirectoriesTest, OfTwoCopiesTheOneStaysThatTheMetadataNames) {
   const std::string first_copy = log::DirectoryNameOf({"a", 0}, log::ReplicaDirectoryKind::kFuture, Uuid(9, 1));

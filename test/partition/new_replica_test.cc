@@ -91,16 +91,29 @@ TEST_F(NewReplicaTest, ThePowerMayFailAtAnyCall) {
   EXPECT_GT(with_nothing, 10);
 }
 
-TEST_F(NewReplicaTest, WithoutRoomForItsNameTheNextFlushTriesAgain) {
+TEST_F(NewReplicaTest, AFullDiskHasRoomForItsName) {
   auto partition = Open(NewRequest("topic"));
   auto answer = BeginProduce(partition->id(), Batch(1), kAcksAll);
-  files_.FailNth(IoCall::kOpen, 1, ENOSPC, /*and_all_after=*/true);
+  files_.FailNth(IoCall::kWrite, 1, ENOSPC, /*and_all_after=*/true);
   RunDisk();
   ASSERT_TRUE(answer->has_value());
   EXPECT_EQ((*answer)->error, ErrorCode::kNone);
+  EXPECT_TRUE(IsNamed("topic"));
+}
+
+// Nothing was flushed, and what a killed process has written is there all the same.
+TEST_F(NewReplicaTest, WhoFindsItAfterAKillKnowsItsTopic) {
+  auto partition = Open(NewRequest("topic"));
+  BeginProduce(partition->id(), Batch(1), 1);
+  partition.reset();
   EXPECT_FALSE(IsNamed("topic"));
-  files_.StopFailing();
-  Produce(partition, Batch(1));
+  const OpenRequest request = RequestFor("topic");
+  ASSERT_TRUE(log::ReadTopicId(files_, DirectoryOf("topic")).ok());
+  EXPECT_EQ(*log::ReadTopicId(files_, DirectoryOf("topic")), request.id.topic_id);
+  Status other = log::CreateReplicaDirectory(files_, "/data", {"topic", 0}, Uuid(7, 7));
+  ASSERT_FALSE(other.ok());
+  EXPECT_EQ(other.error().kind, ErrorKind::kForeign);
+  ASSERT_TRUE(log::CreateReplicaDirectory(files_, "/data", {"topic", 0}, request.id.topic_id).ok());
   EXPECT_TRUE(IsNamed("topic"));
 }
 
