@@ -21,9 +21,7 @@ constexpr std::string_view kNames[] = {
 
 }  // namespace
 
-void SentBytes::Add(const Uuid& topic, uint64_t bytes, const metadata::MetadataImage& image) {
-  by_topic_[topic] += bytes;
-  if (by_topic_.size() <= forget_at_) return;
+void SentBytes::Forget(const metadata::MetadataImage& image) {
   std::erase_if(by_topic_, [&](const auto& entry) { return image.FindTopic(entry.first) == nullptr; });
   forget_at_ = std::max(2 * by_topic_.size(), kFewTopics);
 }

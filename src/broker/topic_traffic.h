@@ -30,13 +30,18 @@ class Shard;
 // Bytes of batches that consumers on one reactor were sent, by topic. Reactor-affine.
 class SentBytes {
  public:
-  // Topics that the image does not have any more are forgotten now and then: there are never more than twice as
-  // many here.
-  void Add(const Uuid& topic, uint64_t bytes, const metadata::MetadataImage& image);
+  // Topics that are gone are forgotten now and then: there are never more than twice as many here as there are. image:
+  // gives the present one, by pointer. (That of the request may be older than the topic.)
+  template <typename PresentImage>
+  void Add(const Uuid& topic, uint64_t bytes, const PresentImage& image) {
+    by_topic_[topic] += bytes;
+    if (by_topic_.size() > forget_at_) Forget(*image());
+  }
   uint64_t Of(const Uuid& topic) const;
   size_t topics() const { return by_topic_.size(); }
 
  private:
+  void Forget(const metadata::MetadataImage& image);
   static constexpr size_t kFewTopics = 64;
   std::unordered_map<Uuid, uint64_t> by_topic_;
   size_t forget_at_ = kFewTopics;

@@ -239,7 +239,8 @@ class GroupShard::Impl {
   void Join(Step& step, Ticket ticket, JoinGroupRequest request);
   std::optional<ErrorCode> RefuseJoin(const JoinGroupRequest& request) const;
   Group* GroupToJoin(Step& step, const JoinGroupRequest& request, ErrorCode& error);
-  size_t BytesOfMember(const std::string& group_id, const std::string& member_id) const;
+  size_t BytesOfMember(const std::string& group_id, const std::string& member_id,
+                       const std::optional<std::string>& instance_id) const;
   bool HasRoomForGroup(std::string_view group_id) const;
   bool HasRoom(Group& group, std::string_view member_id);
   void JoinUnknown(Step& step, Group& group, Ticket ticket, JoinGroupRequest request);

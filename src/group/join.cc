@@ -76,22 +76,24 @@ std::optional<ErrorCode> GroupShard::Impl::RefuseJoin(const JoinGroupRequest& re
   if (longest_name + 1 + kUuidTextSize > kMostString) return ErrorCode::kInvalidRequest;
   const size_t bytes = BytesOf(request.protocols);
   if (bytes > config_.most_member_bytes) return ErrorCode::kInvalidRequest;
-  const size_t has = BytesOfMember(request.group_id, request.member_id);
+  const size_t has = BytesOfMember(request.group_id, request.member_id, request.group_instance_id);
   const size_t wants = sizeof(Member) + bytes + 3 * longest_name;
   // Whoever is there and wants no more stays, however full it is.
   if (wants <= has || member_bytes_ + wants - has <= config_.most_shard_member_bytes) return std::nullopt;
   return ErrorCode::kCoordinatorLoadInProgress;
 }
 
-// 0: there is no such member.
-size_t GroupShard::Impl::BytesOfMember(const std::string& group_id, const std::string& member_id) const {
+// Of the member whose place it is, or that a static one takes the place of. 0: there is none.
+size_t GroupShard::Impl::BytesOfMember(const std::string& group_id, const std::string& member_id,
+                                       const std::optional<std::string>& instance_id) const {
   const Group* group = Find(group_id);
-  if (group == nullptr || member_id.empty()) return 0;
+  if (group == nullptr) return 0;
   if (group->consumer != nullptr) {
-    const ConsumerMember* member = std::as_const(*group->consumer).Find(member_id);
+    const ConsumerMember* member = instance_id && member_id.empty() ? group->consumer->FindStatic(*instance_id)
+                                                                    : std::as_const(*group->consumer).Find(member_id);
     return member == nullptr ? 0 : member->bytes();
   }
-  auto member = group->members.find(member_id);
+  auto member = group->members.find(instance_id && member_id.empty() ? group->StaticMemberId(*instance_id) : member_id);
   return member == group->members.end() ? 0 : member->second.bytes();
 }
 
@@ -199,8 +201,7 @@ void GroupShard::Impl::JoinKnown(Step& step, Group& group, Ticket ticket, JoinGr
   }
   if (group.IsPending(id)) {
     // Member ids are given out to dynamic members only.
-    if (request.group_instance_id.has_value())
-      return step.Answer(ticket, JoinError(ErrorCode::kUnknownServerError));
+    if (request.group_instance_id.has_value()) return step.Answer(ticket, JoinError(ErrorCode::kUnknownServerError));
     return AddMember(step, group, ticket, std::move(request), std::string(id));
   }
   if (std::optional<ErrorCode> error = CheckMember(group, id, request.group_instance_id)) {

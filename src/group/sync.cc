@@ -51,9 +51,14 @@ std::optional<ErrorCode> GroupShard::Impl::RefuseAssignments(const Group& group,
   size_t bytes = 0;
   for (const MemberAssignment& assigned : request.assignments) bytes += assigned.assignment.size();
   size_t metadata = 0;
-  for (const auto& [id, member] : group.members) metadata += member.metadata(*group.protocol_name).size();
+  size_t before = 0;  // what they take the place of
+  for (const auto& [id, member] : group.members) {
+    metadata += member.metadata(*group.protocol_name).size();
+    before += member.assignment.size();
+  }
   if (bytes + metadata > config_.most_group_bytes) return ErrorCode::kUnknownServerError;
-  if (member_bytes_ + bytes > config_.most_shard_member_bytes) return ErrorCode::kCoordinatorNotAvailable;
+  if (bytes > before && member_bytes_ + bytes - before > config_.most_shard_member_bytes)
+    return ErrorCode::kCoordinatorNotAvailable;
   return std::nullopt;
 }
 

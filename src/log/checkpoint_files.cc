@@ -66,7 +66,9 @@ std::string Heading(size_t entries) {
   return std::string(kVersion) + "\n" + std::to_string(entries) + "\n";
 }
 
-std::string PathIn(const std::string& directory, std::string_view name) { return directory + "/" + std::string(name); }
+std::string PathIn(const std::string& directory, std::string_view name) {
+  return directory + "/" + std::string(name);
+}
 
 // The number behind "brokerEpoch": in the marker's JSON.
 std::optional<int64_t> BrokerEpochIn(std::string_view text) {
@@ -116,8 +118,8 @@ Result<std::vector<EpochStart>> ReadEpochCheckpoint(io::FileSystem& files, const
     }
     EpochStart entry{LeaderEpoch(epoch), Offset(offset)};
     if (epoch < 0 || offset < 0) return false;
-    bool ascends = entries.empty() ||
-                   (entry.epoch > entries.back().epoch && entry.start_offset >= entries.back().start_offset);
+    bool ascends =
+        entries.empty() || (entry.epoch > entries.back().epoch && entry.start_offset >= entries.back().start_offset);
     if (ascends) entries.push_back(entry);
     return ascends;
   });
@@ -147,7 +149,9 @@ Result<Uuid> ReadTopicIdFrom(io::FileSystem& files, const std::string& path) {
   return *id;
 }
 
-std::string DraftIn(const std::string& directory) { return PathIn(directory, kPartitionMetadataFile) + ".tmp"; }
+std::string DraftIn(const std::string& directory) {
+  return PathIn(directory, kPartitionMetadataFile) + ".tmp";
+}
 
 }  // namespace
 

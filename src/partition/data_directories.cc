@@ -84,7 +84,8 @@ Status DataDirectories::LoadOne(State& state, const Wanted& wanted, Random& rand
     }
     if (places_.contains(replica.partition)) {
       return Error{ErrorKind::kCorrupt, "replica " + replica.partition.ToString() + " is in two data directories: " +
-                                            states_[places_[replica.partition].directory].directory.path + " and " + path};
+                                            states_[places_[replica.partition].directory].directory.path + " and " +
+                                            path};
     }
     places_[replica.partition].directory = static_cast<size_t>(&state - states_.data());
     ++state.replicas;
@@ -122,8 +123,8 @@ Status DataDirectories::SettleFutures() {
         KB_RETURN_IF_ERROR(files_.RemoveRecursively(future.path + "/" + future.directory_name));
       }
     } else if (some_are_missing_) {
-      log_.Error("replica " + future.name.ToString() + " may lie in the data directory that is missing; " + future.path +
-                 "/" + future.directory_name + " is left as it is");
+      log_.Error("replica " + future.name.ToString() + " may lie in the data directory that is missing; " +
+                 future.path + "/" + future.directory_name + " is left as it is");
     } else {
       KB_RETURN_IF_ERROR(log::RenameDurably(files_, future.path, future.directory_name, name));
       log_.Info("replica " + name + " lies in " + future.path + " now: its move was all but done");
@@ -136,8 +137,8 @@ Status DataDirectories::SettleFutures() {
   return Status();
 }
 
-// A replica that the checkpoint does not name came later than it: nothing of it need be durable. Without a checkpoint, in a
-// directory where there are replicas, that cannot be told. So there is one from the first start on.
+// A replica that the checkpoint does not name came later than it: nothing of it need be durable. Without a checkpoint,
+// in a directory where there are replicas, that cannot be told. So there is one from the first start on.
 Status DataDirectories::CheckRecoveryPoints(State& state) {
   const std::string path = state.directory.path + "/" + std::string(log::kRecoveryPointFile);
   state.has_recovery_points = !state.recovery_points.empty();
@@ -168,8 +169,8 @@ DataDirectories::State* DataDirectories::StateFor(const TopicPartition& name, co
 }
 
 size_t DataDirectories::IndexOf(const std::string& path) const {
-  auto found = std::find_if(states_.begin(), states_.end(),
-                            [&](const State& state) { return state.directory.path == path; });
+  auto found =
+      std::find_if(states_.begin(), states_.end(), [&](const State& state) { return state.directory.path == path; });
   KB_CHECK(found != states_.end());
   return static_cast<size_t>(found - states_.begin());
 }
@@ -259,7 +260,8 @@ CheckpointJob DataDirectories::PrepareCheckpoints(const std::vector<CheckpointEn
   job.forgettings_ = forgettings_;
   for (State& state : states_) {
     const std::string& path = state.directory.path;
-    auto recovery_points = state.recovery_points, log_starts = state.log_starts, high_watermarks = state.high_watermarks;
+    auto recovery_points = state.recovery_points, log_starts = state.log_starts,
+         high_watermarks = state.high_watermarks;
     auto clean_ends = state.clean_ends;
     size_t served = 0;
     for (auto* offsets : {&recovery_points, &log_starts, &high_watermarks, &clean_ends}) {

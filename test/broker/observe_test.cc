@@ -151,7 +151,7 @@ TEST(SentBytes, ForgetsTopicsThatAreGone) {
   SentBytes sent;
   const metadata::MetadataImage nothing;
   for (uint64_t i = 0; i < 200; ++i) {
-    sent.Add(Uuid(1, i), 1, nothing);
+    sent.Add(Uuid(1, i), 1, [&] { return &nothing; });
     EXPECT_LE(sent.topics(), 65u);
   }
 }

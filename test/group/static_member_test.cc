@@ -42,6 +42,14 @@ TEST_F(StaticMemberTest, JoinsAtOnceUnderAnIdThatNamesItsInstance) {
   EXPECT_EQ(Joined(join).members.at(0).group_instance_id, "a");
 }
 
+TEST_F(StaticMemberTest, ARestartedOneTakesItsPlaceHoweverFullItIs) {
+  TwoInstances();
+  config_.most_shard_member_bytes = ShardInspector::MemberBytes(*shard_);
+  Restart();
+  EXPECT_EQ(Joined(Join(Instance("b"))).error, ErrorCode::kNone);
+  EXPECT_EQ(JoinError(Instance("c")), ErrorCode::kCoordinatorLoadInProgress);
+}
+
 TEST_F(StaticMemberTest, ARestartedFollowerTakesItsPlaceWithoutARebalance) {
   TwoInstances();
   const JoinGroupResponse& again = Joined(Join(Instance("b")));

@@ -288,9 +288,19 @@ TEST_F(SyncTest, AssignmentsCountWithTheMembersOfTheShard) {
   config_.most_shard_member_bytes = ShardInspector::MemberBytes(*shard_) + 1'000;
   Restart();
   Join(ids[0]);
-  EXPECT_EQ(Synced(Sync(ids[0], 2, {{ids[0], std::string(1'001, 'a')}})).error, kCoordinatorNotAvailable);
+  EXPECT_EQ(Synced(Sync(ids[0], 2, {{ids[0], std::string(1'100, 'a')}})).error, kCoordinatorNotAvailable);
   Join(ids[0]);
   EXPECT_EQ(Synced(Sync(ids[0], 3, {{ids[0], std::string(900, 'a')}})).error, kNone);
+}
+
+TEST_F(SyncTest, AssignmentsTakeThePlaceOfTheOnesBeforeHoweverFullItIs) {
+  auto ids = StableGroup(1);
+  Join(ids[0]);
+  EXPECT_EQ(Synced(Sync(ids[0], 2, {{ids[0], std::string(900, 'a')}})).error, kNone);
+  config_.most_shard_member_bytes = ShardInspector::MemberBytes(*shard_);
+  Restart();
+  Join(ids[0]);
+  EXPECT_EQ(Synced(Sync(ids[0], 3, {{ids[0], std::string(900, 'b')}})).error, kNone);
 }
 
 // Apache Kafka rebalances the group here; nobody in it has changed.

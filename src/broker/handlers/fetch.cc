@@ -450,7 +450,8 @@ class FetchWork {
     }
     if (part.bytes > 0) {
       context_.shard().metrics().bytes_out->Add(static_cast<uint64_t>(part.bytes));
-      context_.shard().sent_bytes().Add(part.id.topic_id, static_cast<uint64_t>(part.bytes), context_.image());
+      context_.shard().sent_bytes().Add(part.id.topic_id, static_cast<uint64_t>(part.bytes),
+                                        [this] { return context_.shard().cluster().images->Hold(); });
       uint32_t id = context_.AddFileRange(RangeOf(*outcome.slice, part.bytes));
       entry.records = protocol::Records::External(id, static_cast<uint64_t>(part.bytes));
     }
