@@ -59,8 +59,8 @@ def create_many(broker, topic, partitions):
 
 
 @scenario("one record of 100 bytes per request, one in flight of each of 10, 1,000 and 10,000 connections, and of 10 "
-          "beside 10,000 that are silent, acks=1", connections="10 … 10,000", batching="1 × 100 B", sides=(OURS,), limit="produce",
-          warm=False,
+          "beside 10,000 that are silent, acks=1", connections="10 … 10,000", batching="1 × 100 B", sides=(OURS,),
+          limit="produce", warm=False,
           asks=[Ask("10,000 times 10", below=FLAT), Ask("10 beside 10,000 silent ones, times 10", below=FLAT)])
 def connections(side, options):
     """Ten thousand that are busy leave the processor's caches behind whoever serves them: the limit shows by how much."""

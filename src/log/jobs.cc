@@ -13,7 +13,9 @@ constexpr uint64_t kMostReadAheadBytes = 8 << 20;
 // What is checked at once for a reader: some of his fetches ahead, and not so much that he would notice the wait.
 constexpr uint64_t kLeastCheckedBytes = 2 << 20;
 
-bool IsMissing(const Error& error) { return error.kind == ErrorKind::kNotFound; }
+bool IsMissing(const Error& error) {
+  return error.kind == ErrorKind::kNotFound;
+}
 
 Status SyncPath(io::FileSystem& files, const std::string& path) {
   Result<std::unique_ptr<io::File>> file = files.Open(path, io::OpenMode::kRead);
@@ -52,7 +54,8 @@ Status FlushJob::Run() {
     }
     KB_RETURN_IF_ERROR(status);
   }
-  if (sync_directory_ || !contents_.empty() || !data_directory_.empty()) KB_RETURN_IF_ERROR(file_system_->SyncDirectory(directory_));
+  if (sync_directory_ || !contents_.empty() || !data_directory_.empty())
+    KB_RETURN_IF_ERROR(file_system_->SyncDirectory(directory_));
   if (obstacle_) return *obstacle_;
   if (is_short_of_room_) return {};  // what was to take their place may be what is missing
   // Not being able to remove is no harm: the next Open does it.
@@ -78,7 +81,8 @@ void PrefetchJob::Run() {
       if (rebuilt.ok()) rebuilt_.emplace(view.base_offset, std::move(*rebuilt));
       view.index = nullptr;
     }
-    if (found.outcome == Lookup::kEnd) continue;  // the offset was compacted away: the next segment has the first behind it
+    if (found.outcome == Lookup::kEnd)
+      continue;  // the offset was compacted away: the next segment has the first behind it
     if (found.outcome == Lookup::kFound && !was_checked_now) ReadAhead(view, found.batch.position);
     break;
   }
@@ -119,7 +123,9 @@ void PrefetchJob::ReadAborted() {
 
 // ---- ScrubJob
 
-uint64_t ScrubJob::bytes() const { return checked_.empty() ? 0 : checked_.back().end - checked_.front().begin; }
+uint64_t ScrubJob::bytes() const {
+  return checked_.empty() ? 0 : checked_.back().end - checked_.front().begin;
+}
 
 Status ScrubJob::Run() {
   KB_RETURN_IF_ERROR(segment_.Open(*file_system_, directory_));
@@ -131,7 +137,8 @@ Status ScrubJob::Run() {
     Result<size_t> got = segment_.log->ReadCached(at, {&byte, 1});
     was_in_memory |= got.ok() && *got == 1;
   }
-  Result<std::vector<Stretch>> checked = CheckBatches(*segment_.log, segment_.base_offset, part_, {kPieceBytes, kNoOffset});
+  Result<std::vector<Stretch>> checked =
+      CheckBatches(*segment_.log, segment_.base_offset, part_, {kPieceBytes, kNoOffset});
   if (!checked.ok()) return checked.error();
   checked_ = std::move(*checked);
   if (!was_in_memory) segment_.log->WillNotRead(part_.begin, bytes());

@@ -31,7 +31,8 @@ DIFFERENT = {
 
 
 # Keys that Apache Kafka does not have, as describeConfigs has them.
-OWN_KEYS = re.compile(r"\b(?:acks\.all\.durability|http\.listeners|log\.scrub\.[a-z.]+|request\.slow\.ms|storage\.min\.free\.bytes)=[^,\]]*(?:, )?")
+OWN_KEYS = re.compile(r"\b(?:acks\.all\.durability|http\.listeners|log\.scrub\.[a-z.]+|request\.slow\.ms|"
+                      r"storage\.min\.free\.bytes)=[^,\]]*(?:, )?")
 
 
 def outcomes(command, port, controller_port, folders):
